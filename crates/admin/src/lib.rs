@@ -1,0 +1,1 @@
+//! Questions and orders of an operator, answered from the store

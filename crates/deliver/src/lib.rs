@@ -1,0 +1,1 @@
+//! The scheduler and the ways out of the queue

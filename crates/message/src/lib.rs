@@ -1,0 +1,1 @@
+//! Header fields, Received, Return-Path, dates: the bytes of a message

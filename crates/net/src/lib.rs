@@ -1,0 +1,1 @@
+//! Sockets, clock, connection limits: the lowest crate that runs on tokio

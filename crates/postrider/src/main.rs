@@ -1,0 +1,2 @@
+//! Postrider: a complete mail system in one binary
+fn main() {}

@@ -1,0 +1,1 @@
+//! Mail protocols as state machines: bytes and time in, events and bytes out

@@ -1,0 +1,1 @@
+//! SMTP in: sessions, recipient policy, acceptance

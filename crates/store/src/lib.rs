@@ -1,0 +1,1 @@
+//! Bodies, queue, mailboxes, directory and history: SQLite and an append-only body log

@@ -1,0 +1,1 @@
+//! Rigs that more than one crate's tests need: worlds, transcripts, programs under test

@@ -1,0 +1,2 @@
+//! One command each for test, bench, fuzz, soak and tidy
+fn main() {}
