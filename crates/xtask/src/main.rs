@@ -1,2 +1,63 @@
-//! One command each for test, bench, fuzz, soak and tidy
-fn main() {}
+//! One command each for test, ci, tidy, fuzz, soak and lab.
+//!
+//! This file only chooses the command; each command is a file of its own.
+
+#![expect(clippy::print_stdout, reason = "a tool whose output is for people")]
+
+use std::process::ExitCode;
+
+mod ci;
+mod expected;
+mod fuzz;
+mod lab;
+mod process;
+mod rfc_index;
+mod rigs;
+mod soak;
+mod steps;
+mod tally;
+mod test;
+mod tidy;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True when everything that was asked for went well.
+fn run(arguments: &[&str]) -> anyhow::Result<bool> {
+    match arguments {
+        ["test"] => test::run(),
+        ["ci"] => ci::run(),
+        ["tidy"] => tidy::run(),
+        ["rfc-index"] => rfc_index::run(),
+        ["fuzz"] => fuzz::run(fuzz::SECONDS_CI),
+        ["fuzz", seconds] => fuzz::run(seconds.parse()?),
+        ["soak"] => soak::run(),
+        ["lab"] => lab::run(),
+        ["rig", name, options @ ..] => rigs::run_one(name, options),
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(false)
+        }
+    }
+}
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+  test             unit tests, transcripts, and the rigs in their quick form
+  ci               everything a change has to pass; CI runs the same command
+  tidy             arrows between crates, licences, file sizes, words
+  rfc-index        which file obeys which section of which RFC, and the gaps
+  fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
+  soak             the long form: power cuts, kills, ten minutes per fuzz target
+  lab              unpack foreign mailers and tools under target/lab
+  rig NAME [..]    one rig of tests/rigs against the debug build";

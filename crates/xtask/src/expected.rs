@@ -1,0 +1,144 @@
+//! What a run is expected to have gone through, and what it may leave out.
+//!
+//! A test that silently runs over fewer cases than last week is a hole nobody sees, so the numbers
+//! stand in `cases.toml`. A skip is only acceptable in CI when `skips.toml` gives a reason.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::process;
+use crate::tally::Tally;
+
+/// `crates/xtask/cases.toml` and `crates/xtask/skips.toml`.
+#[derive(Debug, Default)]
+pub(crate) struct Expected {
+    cases: BTreeMap<String, u64>,
+    skips: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CasesFile {
+    cases: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SkipsFile {
+    skips: BTreeMap<String, String>,
+}
+
+impl Expected {
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let folder = process::root().join("crates/xtask");
+        let read = |name: &str| {
+            std::fs::read_to_string(folder.join(name)).with_context(|| format!("reading {name}"))
+        };
+        let cases: CasesFile = toml::from_str(&read("cases.toml")?).context("cases.toml")?;
+        let skips: SkipsFile = toml::from_str(&read("skips.toml")?).context("skips.toml")?;
+        Ok(Self {
+            cases: cases.cases,
+            skips: skips.skips,
+        })
+    }
+
+    /// Every way in which the run fell short. `strict` is how CI asks.
+    pub(crate) fn complaints(&self, tally: &Tally, strict: bool) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for (name, wanted) in &self.cases {
+            match tally.cases.get(name) {
+                Some(seen) if seen < wanted => complaints.push(format!(
+                    "{name}: {seen} cases went through, crates/xtask/cases.toml expects {wanted}"
+                )),
+                Some(_) => {}
+                None if strict => complaints.push(format!(
+                    "{name}: no line `cases: {name} N` was printed, crates/xtask/cases.toml expects {wanted}"
+                )),
+                None => {}
+            }
+        }
+        if strict {
+            for skip in &tally.skips {
+                if !self.skips.contains_key(&skip.name) {
+                    complaints.push(format!(
+                        "{} was skipped ({}), and crates/xtask/skips.toml does not allow it",
+                        skip.name, skip.reason
+                    ));
+                }
+            }
+        }
+        complaints
+    }
+
+    /// Counts that have grown past what is written down: raise the number, or it guards nothing.
+    pub(crate) fn grown(&self, tally: &Tally) -> Vec<String> {
+        let grown = tally.cases.iter().filter_map(|(name, seen)| {
+            let wanted = self.cases.get(name).copied().unwrap_or(0);
+            (*seen > wanted).then(|| format!("{name} = {seen}"))
+        });
+        grown.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected() -> Expected {
+        Expected {
+            cases: BTreeMap::from([("transcripts".to_owned(), 25)]),
+            skips: BTreeMap::from([("powercut".to_owned(), "needs a loop device".to_owned())]),
+        }
+    }
+
+    fn tally(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        for line in lines {
+            assert!(tally.read_line(line), "{line}");
+        }
+        tally
+    }
+
+    #[test]
+    fn fewer_cases_than_written_down_is_a_complaint() {
+        assert_eq!(
+            expected()
+                .complaints(&tally(&["cases: transcripts 24"]), false)
+                .len(),
+            1
+        );
+        assert!(
+            expected()
+                .complaints(&tally(&["cases: transcripts 25"]), true)
+                .is_empty()
+        );
+        assert!(
+            expected()
+                .complaints(&tally(&["cases: transcripts 26"]), true)
+                .is_empty()
+        );
+        assert_eq!(
+            expected().grown(&tally(&["cases: transcripts 26"])),
+            ["transcripts = 26"]
+        );
+    }
+
+    #[test]
+    fn silence_is_a_complaint_only_in_ci() {
+        assert!(expected().complaints(&tally(&[]), false).is_empty());
+        assert_eq!(expected().complaints(&tally(&[]), true).len(), 1);
+    }
+
+    #[test]
+    fn a_skip_without_a_reason_in_the_file_is_a_complaint_in_ci() {
+        let lines = [
+            "cases: transcripts 25",
+            "skipped: powercut: not root",
+            "skipped: big: no",
+        ];
+        assert!(expected().complaints(&tally(&lines), false).is_empty());
+        assert_eq!(expected().complaints(&tally(&lines), true).len(), 1);
+    }
+}
