@@ -1,0 +1,187 @@
+"""The disk says no for a while: 4yz and never 5yz, nothing promised is lost, service comes back.
+
+System calls on the files of the data folder are made to fail with strace; then a disk runs full,
+and a file system turns read-only under the server.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+from load import Ledger
+from loop import LoopDisk
+from rig import CannotRun, find_program, main, wait_until
+
+# (system call, what it answers). A write that answers 0 is the shortest of short writes.
+INJECTIONS = [
+    ("pwrite64", "error=ENOSPC"),
+    ("pwrite64", "error=EIO"),
+    ("pwrite64", "retval=0"),
+    ("write", "error=ENOSPC"),
+    ("write", "error=EIO"),
+    ("write", "retval=0"),
+    ("writev", "error=EIO"),
+    ("pwritev", "error=EIO"),
+    ("fdatasync", "error=EIO"),
+    ("fdatasync", "error=ENOSPC"),
+    ("fsync", "error=EIO"),
+    ("openat", "error=ENOSPC"),
+    ("openat", "error=EMFILE"),
+]
+SIZES = [500, 300_000, 2_000_000]  # in the group append, a draft on disk, more than one turn
+BACK_WITHIN = 30.0  # seconds from the end of the fault to the next 250
+
+
+def body(rig):
+    cases = injections(rig)
+    for part, disk_fault in (("small-disk", full_disk), ("read-only", read_only)):
+        try:
+            disk_fault(rig)
+            cases += 1
+        except CannotRun as reason:
+            rig.skip_part(part, str(reason))
+    rig.cases(cases)
+
+
+# --- single system calls ---
+
+
+def injections(rig):
+    strace = find_program("strace")
+    if not strace:
+        rig.skip_part("injection", "no strace on this machine; `cargo xtask lab` may fetch it")
+        return 0
+    server = rig.server()
+    server.start()
+    ledger = Ledger([server.add_account("alice"), server.add_account("bob")], seed=3)
+    wanted = INJECTIONS[::3] if rig.quick else INJECTIONS
+    for call, answer in wanted:
+        deliver(server, ledger, SIZES[:1])
+        with Fault(rig, strace, server, call, answer) as fault:
+            replies = deliver(server, ledger, SIZES)
+        judge(rig, f"{call} {answer}", replies, fault)
+        back(rig, server, ledger, f"{call} {answer}")
+    ledger.report(rig, server, "after all injections")
+    server.stop()
+    server.start()
+    ledger.report(rig, server, "after a restart")
+    rig.check(server.run("check", "--data").returncode == 0, "every body has its checksum")
+    server.stop()
+    return len(wanted)
+
+
+class Fault:
+    """While it lasts, one system call on the files that the server has open answers as told."""
+
+    def __init__(self, rig, strace, server, call, answer):
+        self.trace = rig.folder / f"strace-{call}"
+        self.command = [strace, "-f", "-q", "-o", self.trace, "-e", f"trace={call}"]
+        self.command += ["-e", f"inject={call}:{answer}"]
+        # Sockets and wake-ups of the runtime use the same calls: only the data folder fails.
+        # A new file is not among those yet, so opening fails everywhere.
+        if call != "openat":
+            for path in files_of(server.data):
+                self.command += ["-P", path]
+        for pid in server.tree():
+            self.command += ["-p", str(pid)]
+        self.hits = 0
+
+    def __enter__(self):
+        self.process = subprocess.Popen(list(map(str, self.command)), stderr=subprocess.PIPE)
+        time.sleep(0.5)  # until every thread is attached
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=20)
+        self.hits = self.trace.read_text(errors="replace").count("(INJECTED)")
+
+
+def files_of(data):
+    """The database files and the open segment, not the shared memory that only mmap touches."""
+    files = [path for path in data.rglob("*") if path.is_file()]
+    return [path for path in files if not path.name.endswith("-shm")]
+
+
+def deliver(server, ledger, sizes):
+    """The replies; 0 for a connection that broke."""
+    replies = []
+    for size in sizes:
+        try:
+            with server.smtp(timeout=30) as client:
+                if client.greeting[0] != 220:
+                    replies.append(client.greeting)
+                else:
+                    replies.append(ledger.deliver_one(client, size))
+        except (OSError, ValueError) as error:
+            replies.append((0, str(error)))
+    return replies
+
+
+def judge(rig, what, replies, fault=None):
+    codes = [code for code, _ in replies]
+    polite = all(code == 250 or 400 <= code < 500 for code in codes)
+    hits = f", {fault.hits} calls failed" if fault else ""
+    rig.check(polite, f"{what}: 250 or 4yz, never 5yz: {codes}{hits}")
+    for code, text in replies:
+        if not (code == 250 or 400 <= code < 500):
+            print(f"  {code} {text}")
+    if fault and not fault.hits:
+        rig.note(f"{what}: the server made no such call")
+
+
+def back(rig, server, ledger, what):
+    begin = time.monotonic()
+    came = wait_until(lambda: deliver(server, ledger, SIZES[:1])[0][0] == 250, BACK_WITHIN)
+    rig.check(came, f"{what}: service is back after {time.monotonic() - begin:.1f} s")
+    codes = [code for code, _ in deliver(server, ledger, SIZES)] if came else []
+    rig.check(codes == [250] * len(SIZES), f"{what}: all sizes are taken again {codes}")
+
+
+# --- whole disks ---
+
+
+def full_disk(rig):
+    disk = LoopDisk(rig, "small", mib=160)
+    ballast = disk.mount_point / "ballast"
+    with open(ballast, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 100 * 1024 * 1024)
+    server = rig.server("small-server", data=disk.mount_point / "data")
+    server.start()
+    ledger = Ledger([server.add_account("alice")], seed=4)
+    replies = []
+    for _ in range(80):
+        replies += deliver(server, ledger, [2_000_000])
+        if replies[-1][0] != 250:
+            break
+    judge(rig, "full disk", replies[-3:])
+    rig.check(replies[-1][0] == 452, f"a full disk is said at once: {replies[-1]}")
+    replies = deliver(server, ledger, SIZES)
+    judge(rig, "still full", replies)
+    rig.check(server.run("mail", "list", "alice@example.test").returncode == 0, "mail can be listed")
+    ballast.unlink()
+    back(rig, server, ledger, "room again")
+    ledger.report(rig, server, "full disk")
+    server.stop()
+
+
+def read_only(rig):
+    disk = LoopDisk(rig, "fragile", mib=512)
+    server = rig.server("fragile-server", data=disk.mount_point / "data")
+    server.start()
+    ledger = Ledger([server.add_account("alice")], seed=5)
+    deliver(server, ledger, SIZES)
+    disk.go_read_only()
+    judge(rig, "read-only disk", deliver(server, ledger, SIZES))
+    rig.check(server.process.poll() is None, "read-only disk: the server still runs")
+    server.kill()
+    disk.repair()
+    server.start()
+    back(rig, server, ledger, "repaired disk")
+    ledger.report(rig, server, "repaired disk")
+    server.stop()
+
+
+if __name__ == "__main__":
+    main(body)
