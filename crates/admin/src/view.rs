@@ -1,0 +1,220 @@
+//! Answers as plain fields. The names are stable: scripts read them. Times are RFC 3339 in UTC.
+
+use serde::{Deserialize, Serialize};
+
+mod story;
+
+pub use story::{EventView, RecipientView, StoryView};
+pub(crate) use story::{path as story_path, time as story_time};
+
+/// What a request is answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// How the server is.
+    Status(StatusView),
+    /// All that happened to one item.
+    Story(Box<StoryView>),
+    /// Items of an address, newest first.
+    Trace(TraceView),
+    /// Items with open recipients, oldest first.
+    Queue(QueueView),
+    /// An order was carried out.
+    Done(DoneView),
+    /// The books.
+    Audit(AuditView),
+    /// What a reading of all bodies found.
+    Check(CheckView),
+    /// Accounts.
+    Accounts(AccountsView),
+    /// Aliases.
+    Aliases(AliasesView),
+    /// Messages of an account.
+    Mail(MailView),
+    /// A message; on the socket its octets follow behind the line.
+    Message(MessageView),
+}
+
+/// How the server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// The program's version.
+    pub version: String,
+    /// Whether a server runs on the data.
+    pub running: bool,
+    /// Since when, in seconds.
+    pub uptime_secs: Option<u64>,
+    /// Recipients that are not at their end.
+    pub open: u64,
+}
+
+/// Items of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceView {
+    /// The address asked for.
+    pub address: String,
+    /// Its items, newest first.
+    pub items: Vec<ItemLine>,
+    /// The `before` that goes on, when there may be more.
+    pub next: Option<String>,
+}
+
+/// Items with open recipients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueView {
+    /// The items, oldest first.
+    pub items: Vec<ItemLine>,
+    /// The `after` that goes on, when there may be more.
+    pub next: Option<String>,
+}
+
+/// An item in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLine {
+    /// The queue id.
+    pub id: String,
+    /// When it was accepted.
+    pub accepted: String,
+    /// The sender; empty for a report.
+    pub from: String,
+    /// Size in octets.
+    pub size: u64,
+    /// Recipients; in a queue list only the first open ones.
+    pub recipients: Vec<RecipientLine>,
+    /// How many recipients are open in all.
+    pub open: u32,
+}
+
+/// A recipient in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientLine {
+    /// The final address.
+    pub address: String,
+    /// Where it stands.
+    pub state: String,
+    /// When the next attempt is due.
+    pub due: Option<String>,
+    /// What the last attempt said.
+    pub status: Option<String>,
+}
+
+/// An order was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneView {
+    /// One line for people.
+    pub message: String,
+}
+
+/// The books of the queue: accepted = delivered + bounced + suppressed + removed + open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditView {
+    /// Whether nothing is missing.
+    pub balanced: bool,
+    /// Accepted recipients of all time.
+    pub accepted: u64,
+    /// Delivered.
+    pub delivered: u64,
+    /// Failed, and the sender was told.
+    pub bounced: u64,
+    /// Failed, and nobody was told, for a stated reason.
+    pub suppressed: u64,
+    /// Removed by a person.
+    pub removed: u64,
+    /// Still open.
+    pub open: u64,
+    /// What does not fit.
+    pub problems: Vec<ProblemView>,
+}
+
+/// What a reading of all bodies found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// Bodies read.
+    pub bodies: u64,
+    /// Octets read.
+    pub octets: u64,
+    /// What is damaged.
+    pub problems: Vec<ProblemView>,
+}
+
+/// Something that should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemView {
+    /// The item that it touches.
+    pub id: Option<String>,
+    /// What is wrong.
+    pub text: String,
+}
+
+/// Accounts by address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountsView {
+    /// The accounts.
+    pub accounts: Vec<AccountView>,
+    /// The `after` that goes on, when there may be more.
+    pub next: Option<String>,
+}
+
+/// An account. Its password is nobody's business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its address.
+    pub address: String,
+    /// When it was added.
+    pub created: String,
+}
+
+/// Aliases by address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasesView {
+    /// The aliases.
+    pub aliases: Vec<AliasView>,
+    /// The `after` that goes on, when there may be more.
+    pub next: Option<String>,
+}
+
+/// An alias.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasView {
+    /// Its address.
+    pub address: String,
+    /// Whom it stands for.
+    pub targets: Vec<String>,
+}
+
+/// Messages of an account, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailView {
+    /// The account.
+    pub account: String,
+    /// Its messages.
+    pub messages: Vec<MailLine>,
+    /// The `after` that goes on, when there may be more.
+    pub next: Option<u32>,
+}
+
+/// A message in one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailLine {
+    /// Its UID in the folder.
+    pub uid: u32,
+    /// When it was delivered.
+    pub arrived: String,
+    /// Size in octets.
+    pub size: u64,
+    /// The queue id that brought it.
+    pub id: String,
+    /// The sender of its envelope, as long as its story is kept; empty for a report.
+    pub from: Option<String>,
+}
+
+/// A message whose octets follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageView {
+    /// The account.
+    pub account: String,
+    /// Its UID in the folder.
+    pub uid: u32,
+    /// How many octets follow.
+    pub size: u64,
+}
