@@ -7,7 +7,11 @@
 //! field nor a folded continuation begins the body, also without an empty line before it; spaces
 //! may stand before the colon (RFC 5322 §4.5.8); an mbox `From ` line may stand first.
 
+mod field;
+
 use std::ops::Range;
+
+use field::{Field, Kind, Name};
 
 /// What the header section of a message says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,12 +162,7 @@ impl HeaderScan {
     }
 
     fn open_field(&mut self, kind: Kind) {
-        self.field = Some(Field {
-            start: self.line_start,
-            kind,
-            value: Vec::new(),
-            overlong: false,
-        });
+        self.field = Some(Field::new(self.line_start, kind));
         self.place = Place::Value;
     }
 
@@ -239,108 +238,6 @@ enum Place {
     /// Behind the CRLF of the empty line.
     EmptyLine,
     Body,
-}
-
-/// The beginning of a field name in lower case; names that do not fit are none that we look for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Name {
-    octets: [u8; NAME_LEN_MAX],
-    /// As written, for the one comparison where case counts.
-    first: u8,
-    len: usize,
-}
-
-impl Name {
-    fn push(&mut self, octet: u8) {
-        if self.len == 0 {
-            self.first = octet;
-        }
-        if let Some(place) = self.octets.get_mut(self.len) {
-            *place = octet.to_ascii_lowercase();
-        }
-        self.len = self.len.saturating_add(1);
-    }
-
-    /// Empty when the name does not fit.
-    fn kept(&self) -> &[u8] {
-        self.octets.get(..self.len).unwrap_or_default()
-    }
-
-    fn is_mbox_from(&self) -> bool {
-        (self.kept() == b"from" && self.first == b'F') || self.kept() == b">from"
-    }
-}
-
-/// One more than the longest name in [`Kind::of`].
-const NAME_LEN_MAX: usize = 13;
-
-/// The fields that matter here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Received,
-    DeliveredTo,
-    ReturnPath,
-    From,
-    Date,
-    MessageId,
-    Other,
-}
-
-impl Kind {
-    fn of(name: &[u8]) -> Self {
-        match name {
-            b"received" => Self::Received,
-            b"delivered-to" => Self::DeliveredTo,
-            b"return-path" => Self::ReturnPath,
-            b"from" => Self::From,
-            b"date" => Self::Date,
-            b"message-id" => Self::MessageId,
-            _ => Self::Other,
-        }
-    }
-
-    const fn has_kept_value(self) -> bool {
-        matches!(self, Self::DeliveredTo | Self::MessageId)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Field {
-    start: u64,
-    kind: Kind,
-    value: Vec<u8>,
-    /// More than white space did not fit.
-    overlong: bool,
-}
-
-impl Field {
-    /// Keeps what fits; white space in front is not worth the room.
-    fn keep(&mut self, octets: &[u8]) {
-        if !self.kind.has_kept_value() {
-            return;
-        }
-        let octets = if self.value.is_empty() {
-            octets.trim_ascii_start()
-        } else {
-            octets
-        };
-        let room = KEPT_VALUE_LEN_MAX - self.value.len();
-        let (fits, rest) = octets.split_at(octets.len().min(room));
-        self.value.extend_from_slice(fits);
-        self.overlong |= !rest.trim_ascii().is_empty();
-    }
-
-    /// Fit for logs: control characters are replaced.
-    fn text(&self) -> String {
-        String::from_utf8_lossy(self.value.trim_ascii())
-            .chars()
-            .map(|c| match c {
-                '\t' => ' ',
-                c if c.is_control() => char::REPLACEMENT_CHARACTER,
-                c => c,
-            })
-            .collect()
-    }
 }
 
 #[cfg(test)]
