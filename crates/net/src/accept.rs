@@ -157,6 +157,50 @@ mod tests {
         }
     }
 
+    /// Runs the test below in a process of its own: the limit is the whole process's.
+    #[test]
+    fn a_shortage_of_descriptors_passes() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "accept::tests::in_the_child", "--nocapture"])
+            .args(["--test-threads", "1"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains("survived"),
+            "{output:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn in_the_child() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        if std::env::var_os(CHILD).is_none() {
+            return; // not the child
+        }
+        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut acceptor = Acceptor::new(listener).unwrap();
+        let client = TcpStream::connect(acceptor.local_addr().unwrap())
+            .await
+            .unwrap();
+        let before = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(0),
+            ..before
+        };
+        setrlimit(Resource::Nofile, none).unwrap();
+        let early = tokio::time::timeout(Duration::from_millis(50), acceptor.accept()).await;
+        assert!(early.is_err() && acceptor.failures > 1);
+        setrlimit(Resource::Nofile, before).unwrap();
+        let (_stream, peer) = acceptor.accept().await;
+        assert_eq!(peer, client.local_addr().unwrap());
+        assert_eq!(acceptor.failures, 0);
+        eprintln!("survived");
+    }
+
+    const CHILD: &str = "POSTRIDER_TEST_SHORTAGE";
+
     #[test]
     fn pauses_grow_to_a_limit() {
         for (failures, millis) in [(1, 10), (2, 20), (4, 80), (8, 1000), (u32::MAX, 1000)] {

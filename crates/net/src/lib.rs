@@ -7,7 +7,7 @@
 
 mod accept;
 pub mod activation;
-mod clock;
+pub mod clock;
 mod gate;
 pub mod handoff;
 pub mod listen;
