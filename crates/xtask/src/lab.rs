@@ -4,6 +4,7 @@
 //! script of a package runs.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -33,6 +34,14 @@ pub(crate) fn folder() -> PathBuf {
     process::target_folder().join("lab")
 }
 
+/// A command for a program of the lab, with the libraries that came with it.
+pub(crate) fn command(program: &str) -> anyhow::Result<Command> {
+    let path = find(program).with_context(|| format!("no {program}; run `cargo xtask lab`"))?;
+    let mut command = process::command(&path.to_string_lossy());
+    command.env("LD_LIBRARY_PATH", library_path());
+    Ok(command)
+}
+
 /// The program in the lab, when it is there.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let places = ["usr/sbin", "usr/bin", "usr/lib/postfix/sbin", "bin", "sbin"];
@@ -40,6 +49,28 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .iter()
         .map(|place| folder().join(place).join(program))
         .find(|path| path.is_file())
+}
+
+/// Every folder of the lab that holds shared libraries, as `LD_LIBRARY_PATH` wants it.
+pub(crate) fn library_path() -> String {
+    let lab = folder();
+    let mut folders = vec![
+        lab.join("usr/lib/postfix"),
+        lab.join("usr/lib"),
+        lab.join("lib"),
+    ];
+    for parent in ["usr/lib", "lib"] {
+        let Ok(entries) = std::fs::read_dir(lab.join(parent)) else {
+            continue;
+        };
+        let triplets = entries.flatten().map(|entry| entry.path());
+        folders.extend(triplets.filter(|path| path.to_string_lossy().ends_with("-linux-gnu")));
+    }
+    let folders: Vec<_> = folders
+        .iter()
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    folders.join(":")
 }
 
 struct Peer {

@@ -1,4 +1,4 @@
-//! One command each for test, ci, tidy, fuzz, soak and lab.
+//! One command each for test, ci, tidy, fuzz, soak, lab and bench.
 //!
 //! This file only chooses the command; each command is a file of its own.
 
@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod ci;
 mod expected;
 mod fuzz;
@@ -44,6 +45,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<bool> {
         ["soak"] => soak::run(),
         ["lab"] => lab::run(),
         ["rig", name, options @ ..] => rigs::run_one(name, options),
+        ["bench", "accept", options @ ..] => bench::accept(options),
         _ => {
             eprintln!("{USAGE}");
             Ok(false)
@@ -60,4 +62,5 @@ cargo xtask COMMAND
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
   soak             the long form: power cuts, kills, ten minutes per fuzz target
   lab              unpack foreign mailers and tools under target/lab
-  rig NAME [..]    one rig of tests/rigs against the debug build";
+  rig NAME [..]    one rig of tests/rigs against the debug build
+  bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix";

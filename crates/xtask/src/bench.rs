@@ -1,0 +1,124 @@
+//! `cargo xtask bench accept [--quick]`: messages accepted per second, each durable before its 250.
+//!
+//! The machine is shared, so single numbers mean little: the peers take turns within each round,
+//! the table gives medians, and ratios to peers measured in the same minutes are what counts.
+//! `smtp-sink`, which stores nothing, is the ceiling of the generator.
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::{lab, process};
+
+mod load;
+mod median;
+mod peer;
+mod postfix;
+mod table;
+mod usage;
+
+use load::{Connections, Load};
+use peer::Peer;
+
+/// Rounds of the full form; medians of fewer than five hide nothing.
+const ROUNDS: usize = 5;
+/// What one load may send, in octets, so that no case takes minutes.
+const OCTETS_MAX: u64 = 100 * 1024 * 1024;
+/// And in messages.
+const MESSAGES_MAX: u64 = 4_000;
+/// How long a peer may take to finish its deliveries after a load.
+const SETTLE_MAX: Duration = Duration::from_secs(60);
+
+/// Prints a table for `docs/benchmarks.md`.
+pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
+    let quick = match options {
+        [] => false,
+        ["--quick"] => true,
+        other => anyhow::bail!("unknown options {other:?}; there is only --quick"),
+    };
+    if lab::find("smtp-source").is_none() {
+        lab::run()?;
+    }
+    let folder = process::target_folder().join("bench");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("removing the last bench folder")?;
+    }
+    std::fs::create_dir_all(&folder).context("creating target/bench")?;
+    let mut peers = vec![peer::sink()?, peer::postrider(&folder)?];
+    match postfix::start(&folder) {
+        Ok(postfix) => peers.push(postfix),
+        Err(error) => println!("WITHOUT Postfix: {error:#}"),
+    }
+    let rounds = if quick { 1 } else { ROUNDS };
+    let mut rows = Vec::new();
+    for load in loads(quick) {
+        println!("{load}, {} messages, {rounds} rounds", load.messages);
+        rows.push(measure(&load, &peers, rounds)?);
+    }
+    println!("\n{}", table::render(&peers, &rows));
+    Ok(true)
+}
+
+/// Every load there is; the quick form sends a tenth.
+fn loads(quick: bool) -> Vec<Load> {
+    let mut loads = Vec::new();
+    for octets in [4 * 1024, 50 * 1024] {
+        for sessions in [20, 100] {
+            for connections in [Connections::New, Connections::Kept] {
+                let messages = (OCTETS_MAX / octets).min(MESSAGES_MAX);
+                let messages = if quick { messages / 10 } else { messages };
+                loads.push(Load {
+                    sessions,
+                    octets,
+                    connections,
+                    messages,
+                });
+            }
+        }
+    }
+    loads
+}
+
+/// One row: the results of each peer over all rounds, the peers taking turns.
+struct Row {
+    load: Load,
+    results: Vec<Vec<Sample>>,
+}
+
+/// What one load cost one peer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sample {
+    per_second: f64,
+    cpu_per_1000: f64,
+    rss_mib: f64,
+    written_per_octet: f64,
+}
+
+fn measure(load: &Load, peers: &[Peer], rounds: usize) -> anyhow::Result<Row> {
+    let mut results = vec![Vec::new(); peers.len()];
+    for _ in 0..rounds {
+        for (peer, samples) in peers.iter().zip(&mut results) {
+            samples.push(sample(load, peer)?);
+        }
+    }
+    Ok(Row {
+        load: load.clone(),
+        results,
+    })
+}
+
+fn sample(load: &Load, peer: &Peer) -> anyhow::Result<Sample> {
+    let before = peer.usage();
+    let took = load
+        .send(peer.port)
+        .with_context(|| format!("loading {}", peer.name))?;
+    let after = peer.settled_usage(SETTLE_MAX);
+    let messages = load.messages as f64;
+    let octets = (load.messages * load.octets) as f64;
+    Ok(Sample {
+        per_second: messages / took.as_secs_f64(),
+        cpu_per_1000: (after.cpu_seconds - before.cpu_seconds) / messages * 1000.0,
+        rss_mib: after.rss_kib as f64 / 1024.0,
+        written_per_octet: after.written.saturating_sub(before.written) as f64 / octets,
+    })
+}

@@ -1,0 +1,74 @@
+//! One load: `smtp-source` with so many messages of one size over so many sessions.
+
+use std::fmt;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::{lab, process};
+
+/// Bounded in count, so that a fast and a slow peer do the same work.
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    pub(super) sessions: u32,
+    /// Of one message.
+    pub(super) octets: u64,
+    pub(super) connections: Connections,
+    pub(super) messages: u64,
+}
+
+/// Whether each message comes over a connection of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connections {
+    New,
+    Kept,
+}
+
+impl Load {
+    /// How long the generator took until the last message had its 250.
+    pub(super) fn send(&self, port: u16) -> anyhow::Result<Duration> {
+        let mut source = lab::command("smtp-source")?;
+        source.args([
+            "-s",
+            &self.sessions.to_string(),
+            "-m",
+            &self.messages.to_string(),
+        ]);
+        source.args([
+            "-l",
+            &self.octets.to_string(),
+            "-f",
+            "load@client.example.net",
+        ]);
+        source.args(["-t", "alice@example.test"]);
+        if self.connections == Connections::Kept {
+            source.arg("-d");
+        }
+        source
+            .arg(format!("127.0.0.1:{port}"))
+            .stdout(Stdio::null());
+        let start = process::now();
+        let done = source.output().context("starting smtp-source")?;
+        let took = start.elapsed();
+        let said = String::from_utf8_lossy(&done.stderr);
+        // It says `fatal:` for a refused message and ends with 1.
+        anyhow::ensure!(done.status.success(), "smtp-source: {}", said.trim());
+        Ok(took)
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connections = match self.connections {
+            Connections::New => "new connections",
+            Connections::Kept => "kept connections",
+        };
+        write!(
+            f,
+            "{} KiB, {} sessions, {connections}",
+            self.octets / 1024,
+            self.sessions
+        )
+    }
+}

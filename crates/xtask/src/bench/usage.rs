@@ -1,0 +1,83 @@
+//! What a tree of processes has used, from `/proc`.
+//!
+//! The kernel adds what a dead child used to its parent when the parent waits for it, so the sum
+//! over the living is the sum over all.
+
+/// Sums since the processes started, and memory as it is now.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) struct Usage {
+    pub(super) cpu_seconds: f64,
+    pub(super) rss_kib: u64,
+    /// Octets that went to the disk.
+    pub(super) written: u64,
+}
+
+/// Of the process and all below it; a process that ends meanwhile counts as nothing.
+pub(super) fn of_tree(pid: u32) -> Usage {
+    let mut sum = Usage::default();
+    let mut todo = vec![pid];
+    while let Some(pid) = todo.pop() {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
+        sum.cpu_seconds += read("stat").map_or(0.0, |text| cpu_seconds(&text));
+        sum.rss_kib += read("status").map_or(0, |text| field(&text, "VmRSS:"));
+        sum.written += read("io").map_or(0, |text| field(&text, "write_bytes:"));
+        todo.extend(children(pid));
+    }
+    sum
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let lists = tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|child| child.parse().ok())
+                .collect::<Vec<u32>>()
+        })
+        .collect()
+}
+
+/// utime, stime, cutime and cstime: proc(5). The name in brackets may hold spaces.
+fn cpu_seconds(stat: &str) -> f64 {
+    let Some((_, rest)) = stat.rsplit_once(')') else {
+        return 0.0;
+    };
+    let times = rest.split_whitespace().skip(11).take(4);
+    times
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / TICKS_PER_SECOND
+}
+
+fn field(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// `sysconf(_SC_CLK_TCK)` has been 100 on Linux for user programs ever since.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_proc() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 1 0 5";
+        assert!((cpu_seconds(stat) - 2.0).abs() < 1e-9);
+        assert_eq!(field("VmPeak: 9 kB\nVmRSS:\t  1234 kB\n", "VmRSS:"), 1234);
+        assert_eq!(field("wchar: 1\nwrite_bytes: 4096\n", "write_bytes:"), 4096);
+        assert_eq!(field("", "VmRSS:"), 0);
+    }
+
+    #[test]
+    fn this_very_process_uses_memory() {
+        assert!(of_tree(std::process::id()).rss_kib > 0);
+    }
+}
