@@ -1,1 +1,38 @@
-//! Bodies, queue, mailboxes, directory and history: SQLite and an append-only body log
+//! Bodies, queue, mailboxes, directory and history.
+//!
+//! [`Store`] is the contract: semantic operations, never SQL. [`Embedded`] keeps it with SQLite for
+//! everything small and an append-only body log for the messages themselves, in one data folder.
+//! The states of a queue item and what a crash at each point leaves are in `docs/queue-states.md`.
+//!
+//! The store knows no SMTP, no sockets and no policy: whoever calls it has decided already.
+
+mod body_log;
+mod contract;
+mod directory;
+mod disk;
+mod draft;
+mod embedded;
+mod error;
+mod item;
+mod mailbox;
+mod report;
+mod spans;
+mod story;
+
+pub use contract::Store;
+pub use directory::{Account, AccountId, Alias, Listing};
+pub use disk::{Disk, DiskFile, RealDisk, Space};
+pub use draft::Draft;
+pub use embedded::{Clock, Embedded, LockHolder, OpenError, Options};
+pub use error::{AcceptError, DirectoryError, OperateError, ReadError, StoreError};
+pub use item::{
+    Attempt, Destination, Due, Facts, Lease, LocalDelivery, LocalOutcome, NewItem, NewRecipient,
+    Origin, Outcome, Shape,
+};
+pub use mailbox::{EntryView, MessageReader};
+pub use report::{AuditReport, CheckReport, Problem, Totals};
+pub use spans::{Span, Spans};
+pub use story::{Event, EventKind, ItemView, QueueLine, RecipientState, RecipientView};
+
+/// Limits of the store, with their units.
+pub mod limits;

@@ -1,0 +1,327 @@
+//! The append-only log of message bodies: segment files of bounded size.
+//!
+//! A segment starts with its own header; each record has a header with the id, the length and the
+//! checksum of its body. Rows in the database say where a body lies and how far commits go; the
+//! headers serve whoever must read the files without the database.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::disk::{Disk, DiskFile};
+use crate::limits::SEGMENT_LEN_MAX;
+
+mod reader;
+mod record;
+
+pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf};
+pub(crate) use record::{RECORD_HEADER_LEN, SEGMENT_HEADER_LEN, record_header, segment_header};
+
+/// Where a body lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The segment.
+    pub(crate) segment: i64,
+    /// Offset of the first octet of the body.
+    pub(crate) at: u64,
+    /// Octets of the body.
+    pub(crate) length: u64,
+    /// CRC-32C of the body.
+    pub(crate) crc: u32,
+}
+
+impl Place {
+    /// Where the record ends in its segment.
+    pub(crate) fn end(&self) -> u64 {
+        self.at + self.length
+    }
+}
+
+/// A body to append.
+pub(crate) struct Record<'a> {
+    pub(crate) id: i64,
+    pub(crate) octets: &'a [u8],
+    pub(crate) crc: u32,
+}
+
+/// Why an append did not become durable.
+#[derive(Debug)]
+pub(crate) enum AppendError {
+    /// Nothing was written that counts; the next append may succeed.
+    Write(io::Error),
+    /// The sync of a segment failed: what the file holds is unknown, it must not be used again.
+    Sync { segment: i64, error: io::Error },
+}
+
+/// Hands out segment numbers; shared by all who make segments.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers(Arc<AtomicI64>);
+
+impl Numbers {
+    pub(crate) fn starting_at(first: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(first)))
+    }
+
+    fn take(&self) -> i64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// The file name of a segment.
+pub(crate) fn segment_name(segment: i64) -> String {
+    format!("{segment:06}.seg")
+}
+
+/// The number of a segment file.
+pub(crate) fn segment_number(name: &str) -> Option<i64> {
+    name.strip_suffix(".seg")?
+        .parse()
+        .ok()
+        .filter(|n| segment_name(*n) == name)
+}
+
+/// The end of the log, where the writer appends.
+pub(crate) struct BodyLog {
+    disk: Arc<dyn Disk>,
+    numbers: Numbers,
+    open: Option<OpenSegment>,
+}
+
+/// The segment that takes new bodies.
+pub(crate) struct OpenSegment {
+    pub(crate) id: i64,
+    pub(crate) file: Arc<dyn DiskFile>,
+    pub(crate) end: u64,
+}
+
+impl BodyLog {
+    /// Goes on behind the end of `open`, or with a new segment.
+    pub(crate) fn new(disk: Arc<dyn Disk>, numbers: Numbers, open: Option<OpenSegment>) -> Self {
+        Self {
+            disk,
+            numbers,
+            open,
+        }
+    }
+
+    /// Appends bodies and forces them down: all of them or none. The end moves on even when a
+    /// later commit fails, because that commit may yet turn out to have happened.
+    pub(crate) fn append(&mut self, records: &[Record<'_>]) -> Result<Vec<Place>, AppendError> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.end >= SEGMENT_LEN_MAX)
+        {
+            self.open = Some(create_segment(&*self.disk, &self.numbers)?);
+        }
+        let Some(open) = self.open.as_mut() else {
+            return Err(AppendError::Write(io::Error::other("no open segment")));
+        };
+        let mut buffer = Vec::with_capacity(
+            records
+                .iter()
+                .map(|r| r.octets.len() + RECORD_HEADER_LEN)
+                .sum::<usize>(),
+        );
+        let places = records
+            .iter()
+            .map(|record| {
+                buffer.extend(record_header(
+                    record.id,
+                    record.octets.len() as u64,
+                    record.crc,
+                ));
+                let at = open.end + buffer.len() as u64;
+                buffer.extend(record.octets);
+                let length = record.octets.len() as u64;
+                Place {
+                    segment: open.id,
+                    at,
+                    length,
+                    crc: record.crc,
+                }
+            })
+            .collect();
+        open.file
+            .write_all_at(&buffer, open.end)
+            .map_err(AppendError::Write)?;
+        if let Err(error) = open.file.sync_data() {
+            let segment = open.id;
+            self.open = None;
+            return Err(AppendError::Sync { segment, error });
+        }
+        open.end += buffer.len() as u64;
+        Ok(places)
+    }
+
+    /// The segment that takes new bodies, and its end.
+    pub(crate) fn open_end(&self) -> Option<(i64, u64)> {
+        self.open.as_ref().map(|open| (open.id, open.end))
+    }
+}
+
+/// Makes a segment whose name is durable before anything is written into it.
+pub(crate) fn create_segment(
+    disk: &dyn Disk,
+    numbers: &Numbers,
+) -> Result<OpenSegment, AppendError> {
+    let (id, file) = loop {
+        let id = numbers.take();
+        match disk.create(&segment_name(id)) {
+            Ok(file) => break (id, file),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(AppendError::Write(e)),
+        }
+    };
+    let header = segment_header(id);
+    let made = file
+        .write_all_at(&header, 0)
+        .and_then(|()| file.sync_data())
+        .and_then(|()| disk.sync_folder());
+    if let Err(error) = made {
+        // Nothing refers to it yet; a leftover is removed at the next start.
+        let _ = disk.remove(&segment_name(id));
+        return Err(AppendError::Write(error));
+    }
+    Ok(OpenSegment {
+        id,
+        file,
+        end: header.len() as u64,
+    })
+}
+
+/// Turns a finished draft file into a segment of its own. Its headers are filled in, then it is
+/// forced down, renamed, and the folder synced.
+pub(crate) fn adopt_draft(
+    disk: &dyn Disk,
+    numbers: &Numbers,
+    draft: (&str, &dyn DiskFile),
+    id: i64,
+    length: u64,
+    crc: u32,
+) -> io::Result<Place> {
+    let (name, file) = draft;
+    let segment = numbers.take();
+    let mut headers = segment_header(segment).to_vec();
+    headers.extend(record_header(id, length, crc));
+    file.write_all_at(&headers, 0)?;
+    file.sync_data()?;
+    disk.rename(name, &segment_name(segment))?;
+    disk.sync_folder()?;
+    Ok(Place {
+        segment,
+        at: DRAFT_BODY_AT,
+        length,
+        crc,
+    })
+}
+
+/// Where the body starts in a draft file, and so in a segment of one body.
+pub(crate) const DRAFT_BODY_AT: u64 = (SEGMENT_HEADER_LEN + RECORD_HEADER_LEN) as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::double::{Fault, MemoryDisk};
+
+    fn log(disk: &MemoryDisk) -> BodyLog {
+        BodyLog::new(Arc::new(disk.clone()), Numbers::starting_at(1), None)
+    }
+
+    fn append(log: &mut BodyLog, text: &str) -> Result<Place, AppendError> {
+        let crc = crc32c::crc32c(text.as_bytes());
+        log.append(&[Record {
+            id: 7,
+            octets: text.as_bytes(),
+            crc,
+        }])
+        .map(|places| places[0])
+    }
+
+    fn read(disk: &MemoryDisk, place: Place) -> String {
+        let mut octets = vec![0; usize::try_from(place.length).unwrap()];
+        let file = disk.open(&segment_name(place.segment)).unwrap();
+        file.read_exact_at(&mut octets, place.at).unwrap();
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn what_was_appended_survives_a_power_cut() {
+        let disk = MemoryDisk::default();
+        let mut log = log(&disk);
+        let first = append(&mut log, "first").unwrap();
+        let second = append(&mut log, "second").unwrap();
+        disk.cut_power();
+        assert_eq!(read(&disk, first), "first");
+        assert_eq!(read(&disk, second), "second");
+    }
+
+    #[test]
+    fn a_failed_write_costs_nothing_and_the_next_succeeds() {
+        for fault in [Fault::Write(28), Fault::ShortWrite, Fault::Write(5)] {
+            let disk = MemoryDisk::default();
+            let mut log = log(&disk);
+            let first = append(&mut log, "first").unwrap();
+            disk.inject(fault);
+            assert!(
+                matches!(append(&mut log, "lost"), Err(AppendError::Write(_))),
+                "{fault:?}"
+            );
+            let second = append(&mut log, "second").unwrap();
+            assert_eq!(
+                (read(&disk, first), read(&disk, second)),
+                ("first".into(), "second".into())
+            );
+            assert_eq!(first.segment, second.segment);
+        }
+    }
+
+    #[test]
+    fn a_failed_sync_is_never_tried_again_on_the_same_file() {
+        let disk = MemoryDisk::default();
+        let mut log = log(&disk);
+        let first = append(&mut log, "first").unwrap();
+        disk.inject(Fault::Sync(5));
+        let failed = append(&mut log, "lost");
+        assert!(
+            matches!(failed, Err(AppendError::Sync { segment, .. }) if segment == first.segment)
+        );
+        let second = append(&mut log, "second").unwrap();
+        assert_ne!(first.segment, second.segment);
+        disk.cut_power();
+        assert_eq!(
+            (read(&disk, first), read(&disk, second)),
+            ("first".into(), "second".into())
+        );
+    }
+
+    #[test]
+    fn a_segment_that_could_not_be_made_leaves_nothing() {
+        for fault in [
+            Fault::Create(28),
+            Fault::SyncFolder(5),
+            Fault::Write(28),
+            Fault::Sync(5),
+        ] {
+            let disk = MemoryDisk::default();
+            let mut log = log(&disk);
+            disk.inject(fault);
+            assert!(
+                matches!(append(&mut log, "x"), Err(AppendError::Write(_))),
+                "{fault:?}"
+            );
+            assert_eq!(disk.list().unwrap(), Vec::<String>::new(), "{fault:?}");
+            append(&mut log, "y").unwrap();
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_belong_together() {
+        assert_eq!(segment_name(1), "000001.seg");
+        assert_eq!(segment_number("000001.seg"), Some(1));
+        for name in ["1.seg", "000001", "x.seg", "draft-1", "0000001.seg"] {
+            assert_eq!(segment_number(name), None, "{name}");
+        }
+        assert_eq!(segment_number("1000000.seg"), Some(1_000_000));
+    }
+}

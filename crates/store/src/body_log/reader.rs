@@ -1,0 +1,164 @@
+//! Reads bodies by id, through counted handles to their segments.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Place, RECORD_HEADER_LEN, segment_name};
+use crate::body_log::record::parse_record_header;
+use crate::disk::{Disk, DiskFile};
+
+/// Says where a body lies now; compaction moves them.
+pub(crate) trait PlaceOf {
+    /// `None`: nothing refers to the body any more.
+    fn place_of(&self, body: i64) -> io::Result<Option<Place>>;
+}
+
+/// A place that is known already.
+pub(crate) struct Known(pub(crate) Place);
+
+impl PlaceOf for Known {
+    fn place_of(&self, _: i64) -> io::Result<Option<Place>> {
+        Ok(Some(self.0))
+    }
+}
+
+/// Opens segments, and keeps some open.
+#[derive(Clone)]
+pub(crate) struct BodyReader {
+    disk: Arc<dyn Disk>,
+    /// Most recently used last.
+    open: Arc<Mutex<Vec<Handle>>>,
+}
+
+/// An open segment.
+type Handle = (i64, Arc<dyn DiskFile>);
+
+/// A body whose octets can be read however long it takes: the handle keeps the file.
+pub(crate) struct OpenBody {
+    pub(crate) place: Place,
+    pub(crate) file: Arc<dyn DiskFile>,
+}
+
+impl BodyReader {
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            disk,
+            open: Arc::default(),
+        }
+    }
+
+    /// Opens a body. A segment that has gone means that the body has moved: look up again.
+    pub(crate) fn open(&self, places: &impl PlaceOf, body: i64) -> io::Result<Option<OpenBody>> {
+        for _ in 0..LOOK_UPS_MAX {
+            let Some(place) = places.place_of(body)? else {
+                return Ok(None);
+            };
+            match self.segment(place.segment) {
+                Ok(file) => return Ok(Some(OpenBody { place, file })),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the segment file of this body is missing",
+        ))
+    }
+
+    /// Forgets a segment that is about to be removed.
+    pub(crate) fn forget(&self, segment: i64) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(id, _)| *id != segment);
+    }
+
+    fn segment(&self, segment: i64) -> io::Result<Arc<dyn DiskFile>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = open.iter().position(|(id, _)| *id == segment) {
+            let found = open.remove(at);
+            let file = Arc::clone(&found.1);
+            open.push(found);
+            return Ok(file);
+        }
+        let file = self.disk.open(&segment_name(segment))?;
+        if open.len() >= OPEN_SEGMENTS_MAX {
+            open.remove(0);
+        }
+        open.push((segment, Arc::clone(&file)));
+        Ok(file)
+    }
+}
+
+impl OpenBody {
+    /// Whether the record's own header says the same as the row that led here.
+    pub(crate) fn header_fits(&self, body: i64) -> io::Result<bool> {
+        let mut header = [0; RECORD_HEADER_LEN];
+        self.file
+            .read_exact_at(&mut header, self.place.at - RECORD_HEADER_LEN as u64)?;
+        Ok(parse_record_header(&header) == Some((body, self.place.length, self.place.crc)))
+    }
+}
+
+const LOOK_UPS_MAX: usize = 3;
+const OPEN_SEGMENTS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::body_log::{BodyLog, Numbers, Record};
+    use crate::disk::double::MemoryDisk;
+
+    /// Answers an old place first, then the new one.
+    struct Moved(Cell<Option<Place>>, Place);
+
+    impl PlaceOf for Moved {
+        fn place_of(&self, _: i64) -> io::Result<Option<Place>> {
+            Ok(Some(self.0.take().unwrap_or(self.1)))
+        }
+    }
+
+    #[test]
+    fn a_body_that_moved_is_looked_up_again() {
+        let disk = MemoryDisk::default();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let mut log = BodyLog::new(Arc::clone(&shared), Numbers::starting_at(5), None);
+        let record = Record {
+            id: 7,
+            octets: b"body",
+            crc: crc32c::crc32c(b"body"),
+        };
+        let new = log.append(&[record]).unwrap()[0];
+        let reader = BodyReader::new(shared);
+        let gone = Place { segment: 1, ..new };
+        let body = reader
+            .open(&Moved(Cell::new(Some(gone)), new), 7)
+            .unwrap()
+            .unwrap();
+        assert!(body.header_fits(7).unwrap() && !body.header_fits(8).unwrap());
+        assert!(reader.open(&Moved(Cell::new(None), gone), 7).is_err());
+    }
+
+    #[test]
+    fn a_removed_segment_stays_readable_for_whoever_has_it_open() {
+        let disk = MemoryDisk::default();
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let mut log = BodyLog::new(Arc::clone(&shared), Numbers::starting_at(5), None);
+        let record = Record {
+            id: 7,
+            octets: b"body",
+            crc: crc32c::crc32c(b"body"),
+        };
+        let place = log.append(&[record]).unwrap()[0];
+        let reader = BodyReader::new(shared);
+        let body = reader
+            .open(&Moved(Cell::new(None), place), 7)
+            .unwrap()
+            .unwrap();
+        reader.forget(place.segment);
+        disk.remove(&segment_name(place.segment)).unwrap();
+        let mut octets = [0; 4];
+        body.file.read_exact_at(&mut octets, place.at).unwrap();
+        assert_eq!(&octets, b"body");
+    }
+}

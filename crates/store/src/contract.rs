@@ -1,0 +1,200 @@
+//! The contract that every backend keeps.
+
+use std::future::Future;
+use std::time::Duration;
+
+use mailtypes::{ItemId, Mailbox};
+
+use crate::{
+    AcceptError, Account, AccountId, Alias, Attempt, AuditReport, CheckReport, DirectoryError,
+    Draft, Due, EntryView, ItemView, Lease, Listing, LocalDelivery, LocalOutcome, MessageReader,
+    NewItem, OperateError, QueueLine, ReadError, StoreError,
+};
+
+/// What Postrider asks of its storage.
+///
+/// Every list is bounded and goes on behind a cursor. Every change is durable when its future
+/// resolves to `Ok`. A change that answers [`StoreError::Unknown`] may have happened: look by id.
+pub trait Store: Clone + Send + Sync + 'static {
+    // --- arriving ---
+
+    /// A place for a body to stream into. It reserves the queue id; dropping it leaves nothing.
+    fn draft(&self) -> Draft;
+
+    /// Whether new mail of `size` octets may come: `Err` below the disk reserve, or while the store
+    /// recovers from a disk error.
+    fn room(&self, size: u64) -> Result<(), AcceptError>;
+
+    /// Makes the message ours: body, envelope and recipients, all durable together.
+    fn accept(
+        &self,
+        draft: Draft,
+        item: NewItem,
+    ) -> impl Future<Output = Result<ItemId, AcceptError>> + Send;
+
+    // --- leaving ---
+
+    /// Takes all shards that nobody else holds. A node schedules only what it holds a lease for.
+    fn lease(
+        &self,
+        owner: &str,
+        lasts: Duration,
+    ) -> impl Future<Output = Result<Lease, StoreError>> + Send;
+
+    /// Recipients that are due now in the leased shards, earliest first.
+    fn due(
+        &self,
+        lease: &Lease,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
+
+    /// How long until the next recipient of the leased shards is due; `None` when none waits.
+    fn next_due(
+        &self,
+        lease: &Lease,
+    ) -> impl Future<Output = Result<Option<Duration>, StoreError>> + Send;
+
+    /// Puts messages into mailboxes and ends their recipients, each in one transaction: exactly
+    /// once, however often it is repeated. At most [`crate::limits::FAN_OUT_MAX`] at a time.
+    fn deliver_local(
+        &self,
+        lease: &Lease,
+        deliveries: Vec<LocalDelivery>,
+    ) -> impl Future<Output = Result<Vec<LocalOutcome>, StoreError>> + Send;
+
+    /// Records what came of attempts.
+    fn record(
+        &self,
+        lease: &Lease,
+        attempts: Vec<Attempt>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    // --- operating ---
+
+    /// Keeps an item from being delivered until it is released. Answers how many recipients.
+    fn hold(
+        &self,
+        item: ItemId,
+        by: &str,
+    ) -> impl Future<Output = Result<u32, OperateError>> + Send;
+
+    /// Lets a held item go; one that waits for its next attempt is due at once.
+    fn release(
+        &self,
+        item: ItemId,
+        by: &str,
+    ) -> impl Future<Output = Result<u32, OperateError>> + Send;
+
+    /// Ends all open recipients of an item by the hand of a named person.
+    fn remove(
+        &self,
+        item: ItemId,
+        by: &str,
+    ) -> impl Future<Output = Result<u32, OperateError>> + Send;
+
+    /// Items with open recipients, oldest first, behind `after`.
+    fn queue(
+        &self,
+        after: Option<ItemId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<QueueLine>, ReadError>> + Send;
+
+    /// The whole story of an item.
+    fn story(
+        &self,
+        item: ItemId,
+    ) -> impl Future<Output = Result<Option<ItemView>, ReadError>> + Send;
+
+    /// Items that an address sent or got, newest first, before `before`.
+    fn trace(
+        &self,
+        address: &Mailbox,
+        before: Option<ItemId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<ItemId>, ReadError>> + Send;
+
+    /// Proves that every accepted recipient has exactly one end or is in the queue.
+    fn audit(&self) -> impl Future<Output = Result<AuditReport, ReadError>> + Send;
+
+    /// Reads every body and compares it with its checksum.
+    fn check(&self) -> impl Future<Output = Result<CheckReport, ReadError>> + Send;
+
+    // --- the directory ---
+
+    /// What the directory has under exactly this address; case of the local part does not matter.
+    fn lookup(
+        &self,
+        address: &Mailbox,
+    ) -> impl Future<Output = Result<Option<Listing>, StoreError>> + Send;
+
+    /// The account that gets mail for a postmaster without one: the oldest.
+    fn first_account(&self) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
+
+    /// Adds an account. `password` is a PHC string, never the password itself.
+    fn add_account(
+        &self,
+        address: &Mailbox,
+        password: &str,
+    ) -> impl Future<Output = Result<AccountId, DirectoryError>> + Send;
+
+    /// Changes the password of an account.
+    fn set_password(
+        &self,
+        address: &Mailbox,
+        password: &str,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// Removes an account; its mail goes in the background.
+    fn remove_account(
+        &self,
+        address: &Mailbox,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// Accounts by address, behind `after`.
+    fn accounts(
+        &self,
+        after: Option<&Mailbox>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Account>, ReadError>> + Send;
+
+    /// Adds an alias or replaces its targets. The local part `*` catches all of its domain.
+    fn set_alias(&self, alias: Alias) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// Removes an alias.
+    fn remove_alias(
+        &self,
+        address: &Mailbox,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// Aliases by address, behind `after`.
+    fn aliases(
+        &self,
+        after: Option<&Mailbox>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Alias>, ReadError>> + Send;
+
+    // --- reading ---
+
+    /// Messages of an account's folder by UID, behind `after`.
+    fn entries(
+        &self,
+        account: AccountId,
+        folder: &str,
+        after: u32,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<EntryView>, ReadError>> + Send;
+
+    /// Opens one message for reading.
+    fn open_message(
+        &self,
+        account: AccountId,
+        folder: &str,
+        uid: u32,
+    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
+
+    /// Opens the message of a queue item, as long as the queue holds it.
+    fn open_item(
+        &self,
+        item: ItemId,
+    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
+}

@@ -1,0 +1,293 @@
+//! A body on its way in, before anybody has promised to keep it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mailtypes::ItemId;
+
+use crate::StoreError;
+use crate::body_log::{DRAFT_BODY_AT, Numbers, Place, adopt_draft};
+use crate::disk::{Disk, DiskFile};
+use crate::embedded::Pool;
+use crate::limits::{DRAFT_MEMORY_MAX, DRAFT_SYNC_EVERY, DRAFTS_MEMORY_MAX};
+
+/// A body that streams in: small ones wait in memory, large ones in a file of their own.
+///
+/// Dropping it leaves nothing behind; a refused draft costs no log octets.
+pub struct Draft {
+    id: ItemId,
+    maker: Drafts,
+    memory: Vec<u8>,
+    charged: usize,
+    file: Option<DraftFile>,
+    len: u64,
+    crc: u32,
+    failed: Option<StoreError>,
+}
+
+struct DraftFile {
+    name: String,
+    file: Arc<dyn DiskFile>,
+    unsynced: u64,
+}
+
+/// What makes drafts, and the memory that they share.
+#[derive(Clone)]
+pub(crate) struct Drafts {
+    disk: Arc<dyn Disk>,
+    numbers: Numbers,
+    pool: Pool<()>,
+    charged: Arc<AtomicUsize>,
+}
+
+/// A finished body, ready for the transaction that makes it ours.
+#[derive(Debug)]
+pub(crate) enum Finished {
+    /// Joins the group append.
+    Memory { octets: Vec<u8>, crc: u32 },
+    /// Is on disk already, as a segment of its own.
+    Segment(Place),
+}
+
+impl Drafts {
+    pub(crate) fn new(disk: Arc<dyn Disk>, numbers: Numbers, pool: Pool<()>) -> Self {
+        Self {
+            disk,
+            numbers,
+            pool,
+            charged: Arc::default(),
+        }
+    }
+
+    pub(crate) fn start(&self, id: ItemId) -> Draft {
+        Draft {
+            id,
+            maker: self.clone(),
+            memory: Vec::new(),
+            charged: 0,
+            file: None,
+            len: 0,
+            crc: 0,
+            failed: None,
+        }
+    }
+}
+
+impl Draft {
+    /// The queue id that the item will have.
+    pub fn id(&self) -> ItemId {
+        self.id
+    }
+
+    /// Octets so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing has come yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes in more of the body. After an error the draft stays failed.
+    pub async fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.crc = crc32c::crc32c_append(self.crc, octets);
+        self.len += octets.len() as u64;
+        let written = if self.file.is_none() && self.fits_in_memory(octets.len()) {
+            self.memory.extend_from_slice(octets);
+            Ok(())
+        } else {
+            self.write_to_file(octets).await
+        };
+        written.inspect_err(|error| self.failed = Some(error.clone()))
+    }
+
+    /// Whether `more` octets may wait in memory; if so they are charged to the common account.
+    fn fits_in_memory(&mut self, more: usize) -> bool {
+        if self.memory.len() + more > DRAFT_MEMORY_MAX {
+            return false;
+        }
+        let before = self.maker.charged.fetch_add(more, Ordering::Relaxed);
+        self.charged += more;
+        if before + more <= DRAFTS_MEMORY_MAX {
+            return true;
+        }
+        self.discharge(more);
+        false
+    }
+
+    fn discharge(&mut self, octets: usize) {
+        self.maker.charged.fetch_sub(octets, Ordering::Relaxed);
+        self.charged -= octets;
+    }
+
+    async fn write_to_file(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        let mut block = std::mem::take(&mut self.memory);
+        let at = DRAFT_BODY_AT + self.len - (block.len() + octets.len()) as u64;
+        block.extend_from_slice(octets);
+        let name = format!("draft-{}", self.id);
+        let open = self.file.as_ref().map(|draft| Arc::clone(&draft.file));
+        let unsynced = self.file.as_ref().map_or(0, |draft| draft.unsynced) + block.len() as u64;
+        let sync = unsynced >= DRAFT_SYNC_EVERY;
+        let disk = Arc::clone(&self.maker.disk);
+        let for_job = name.clone();
+        let write = move |_: &mut ()| -> io::Result<Arc<dyn DiskFile>> {
+            let fresh = open.is_none();
+            let file = open.map_or_else(|| disk.create(&for_job), Ok)?;
+            let written = file
+                .write_all_at(&block, at)
+                .and_then(|()| if sync { file.sync_data() } else { Ok(()) });
+            if written.is_err() && fresh {
+                let _ = disk.remove(&for_job);
+            }
+            written.map(|()| file)
+        };
+        let file = self
+            .maker
+            .pool
+            .run(write)
+            .await?
+            .map_err(|e| StoreError::from_io(&e))?;
+        self.file = Some(DraftFile {
+            name,
+            file,
+            unsynced: if sync { 0 } else { unsynced },
+        });
+        self.discharge(self.charged);
+        Ok(())
+    }
+
+    /// Ends the body. One on disk is forced down here, outside the writer's turn.
+    pub(crate) async fn finish(mut self) -> Result<Finished, StoreError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let Some(draft) = &self.file else {
+            return Ok(Finished::Memory {
+                octets: std::mem::take(&mut self.memory),
+                crc: self.crc,
+            });
+        };
+        let (name, file) = (draft.name.clone(), Arc::clone(&draft.file));
+        let (disk, numbers) = (Arc::clone(&self.maker.disk), self.maker.numbers.clone());
+        let (id, len, crc) = (self.id.as_i64(), self.len, self.crc);
+        let adopt = move |_: &mut ()| adopt_draft(&*disk, &numbers, (&name, &*file), id, len, crc);
+        let place = self
+            .maker
+            .pool
+            .run(adopt)
+            .await?
+            .map_err(|e| StoreError::from_io(&e))?;
+        self.file = None;
+        Ok(Finished::Segment(place))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        self.discharge(self.charged);
+        if let Some(draft) = self.file.take() {
+            // What stays behind after a failure is removed at the next start.
+            let _ = self.maker.disk.remove(&draft.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body_log::segment_name;
+    use crate::disk::double::{Fault, MemoryDisk};
+
+    fn drafts(disk: &MemoryDisk) -> Drafts {
+        let pool = Pool::start("drafts", vec![()]).unwrap();
+        Drafts::new(Arc::new(disk.clone()), Numbers::starting_at(1), pool)
+    }
+
+    fn id(n: i64) -> ItemId {
+        ItemId::from_i64(n).unwrap()
+    }
+
+    #[tokio::test]
+    async fn small_bodies_wait_in_memory() {
+        let disk = MemoryDisk::default();
+        let drafts = drafts(&disk);
+        let mut draft = drafts.start(id(1));
+        draft.write(b"one ").await.unwrap();
+        draft.write(b"two").await.unwrap();
+        assert_eq!(drafts.charged.load(Ordering::Relaxed), 7);
+        let Finished::Memory { octets, crc } = draft.finish().await.unwrap() else {
+            panic!("not in memory")
+        };
+        assert_eq!(
+            (octets.as_slice(), crc),
+            (&b"one two"[..], crc32c::crc32c(b"one two"))
+        );
+        assert_eq!(drafts.charged.load(Ordering::Relaxed), 0);
+        assert_eq!(disk.list().unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn large_bodies_become_segments_and_survive_a_power_cut() {
+        let disk = MemoryDisk::default();
+        let drafts = drafts(&disk);
+        let mut draft = drafts.start(id(1));
+        let piece = vec![b'x'; 100_000];
+        for _ in 0..5 {
+            draft.write(&piece).await.unwrap();
+        }
+        assert_eq!(drafts.charged.load(Ordering::Relaxed), 0);
+        let Finished::Segment(place) = draft.finish().await.unwrap() else {
+            panic!("not a segment")
+        };
+        disk.cut_power();
+        let mut octets = vec![0; 500_000];
+        let file = disk.open(&segment_name(place.segment)).unwrap();
+        file.read_exact_at(&mut octets, place.at).unwrap();
+        assert_eq!(
+            (place.length, place.crc),
+            (500_000, crc32c::crc32c(&octets))
+        );
+        assert!(octets.iter().all(|o| *o == b'x'));
+    }
+
+    #[tokio::test]
+    async fn a_dropped_or_failed_draft_leaves_nothing() {
+        let disk = MemoryDisk::default();
+        let drafts = drafts(&disk);
+        let big = vec![b'x'; DRAFT_MEMORY_MAX + 1];
+        let mut draft = drafts.start(id(1));
+        draft.write(&big).await.unwrap();
+        assert_eq!(disk.list().unwrap().len(), 1);
+        drop(draft);
+        assert_eq!(disk.list().unwrap(), Vec::<String>::new());
+
+        let mut draft = drafts.start(id(2));
+        disk.inject(Fault::Write(28));
+        assert_eq!(draft.write(&big).await, Err(StoreError::Full));
+        assert_eq!(draft.write(b"more").await, Err(StoreError::Full));
+        assert_eq!(draft.finish().await.err(), Some(StoreError::Full));
+
+        let mut draft = drafts.start(id(3));
+        draft.write(&big).await.unwrap();
+        disk.inject(Fault::Sync(5));
+        assert!(matches!(draft.finish().await, Err(StoreError::Disk(_))));
+        assert_eq!(disk.list().unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn when_memory_is_short_drafts_go_to_disk_early() {
+        let disk = MemoryDisk::default();
+        let drafts = drafts(&disk);
+        drafts.charged.store(DRAFTS_MEMORY_MAX, Ordering::Relaxed);
+        let mut draft = drafts.start(id(1));
+        draft.write(b"small").await.unwrap();
+        assert_eq!(disk.list().unwrap().len(), 1);
+        assert!(matches!(draft.finish().await, Ok(Finished::Segment(_))));
+        assert_eq!(drafts.charged.load(Ordering::Relaxed), DRAFTS_MEMORY_MAX);
+    }
+}

@@ -1,0 +1,249 @@
+//! The store of one machine: SQLite and a body log in one data folder.
+//!
+//! ```text
+//! DATA/lock               one program at a time
+//! DATA/postrider.db       queue, mailboxes, directory, history (with -wal and -shm beside it)
+//! DATA/bodies/000001.seg  the body log
+//! DATA/bodies/draft-ID    a large body on its way in
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use mailtypes::ItemId;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use rusqlite::Connection;
+
+use crate::body_log::{BodyReader, Numbers};
+use crate::disk::{Disk, RealDisk};
+use crate::draft::Drafts;
+use crate::limits::READERS;
+
+mod cache;
+mod checkpoint;
+mod compact;
+mod contract;
+mod database;
+mod evacuate;
+mod housekeeping;
+mod ids;
+mod lock;
+mod order;
+mod orders;
+mod pool;
+mod queries;
+mod recover;
+mod room;
+mod rows;
+mod source;
+mod thread;
+mod turn;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use lock::LockHolder;
+pub(crate) use pool::Pool;
+pub(crate) use source::Source;
+pub use thread::Clock;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Tells the time.
+    pub clock: Clock,
+    /// Where ids come from; `None` takes the system's randomness.
+    pub seed: Option<u64>,
+    /// The disk under the body log; `None` takes `DATA/bodies`.
+    pub disk: Option<Arc<dyn Disk>>,
+    /// Whether housekeeping runs by itself.
+    pub housekeeping: bool,
+}
+
+impl Options {
+    /// The usual ones.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            seed: None,
+            disk: None,
+            housekeeping: true,
+        }
+    }
+}
+
+/// The store of one machine. Clones share it.
+#[derive(Clone)]
+pub struct Embedded {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: Clock,
+    writer: thread::WriterHandle,
+    readers: Pool<Connection>,
+    bodies: BodyReader,
+    drafts: Drafts,
+    ids: ids::Ids,
+    room: room::Room,
+    cache: cache::DirectoryCache,
+    _housekeeping: Option<housekeeping::Housekeeping>,
+    _lock: lock::Lock,
+}
+
+/// Why a data folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or a file in it cannot be written.
+    #[error("cannot write {path}: {error}", path = path.display())]
+    NotWritable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another program has it open.
+    #[error("another Postrider works on this data folder{}", holder(.0))]
+    InUse(LockHolder),
+    /// A newer version has written it.
+    #[error(
+        "the data folder has schema {found}, this program knows schemas up to {known}: \
+         a newer Postrider has written it"
+    )]
+    Newer {
+        /// The schema of the folder.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// The database does not open.
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The body log or a thread does not start.
+    #[error("the body log cannot be opened: {0}")]
+    Log(#[from] std::io::Error),
+}
+
+fn holder(holder: &LockHolder) -> String {
+    holder
+        .pid
+        .map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+impl Embedded {
+    /// Opens the data folder, makes it when missing, mends what a crash has left, and starts the
+    /// threads of the store.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
+        make_folder(folder)?;
+        let lock = lock::Lock::take(folder)?;
+        let path = folder.join("postrider.db");
+        let db = database::open(&path)?;
+        let disk: Arc<dyn Disk> = match &options.disk {
+            Some(disk) => Arc::clone(disk),
+            None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
+        };
+        let (log, numbers) = recover::recover(&db, &disk)?;
+        let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
+            row.get(0)
+        })?;
+        let accepting = Arc::new(AtomicBool::new(true));
+        let bodies = BodyReader::new(Arc::clone(&disk));
+        let epochs = database::load_epochs(&db)?;
+        let writer = writer::Writer {
+            path: path.clone(),
+            db: Some(db),
+            log,
+            disk: Arc::clone(&disk),
+            bodies: bodies.clone(),
+            epochs,
+            seq: 0,
+            suspect: std::collections::VecDeque::new(),
+            accepting: Arc::clone(&accepting),
+        };
+        let mut checkpoints = checkpoint::Checkpoints::start(&path, database::open_again(&path)?)?;
+        let clock = Arc::clone(&options.clock);
+        let writer = thread::WriterHandle::start(writer, clock, move || checkpoints.after_turn())?;
+        let readers = (0..READERS)
+            .map(|_| database::open_reader(&path))
+            .collect::<Result<_, _>>()?;
+        let readers = Pool::start("store-reader", readers)?;
+        let inner = Inner {
+            drafts: drafts(&disk, &numbers)?,
+            ids: ids::Ids::new(rng(options.seed), ItemId::from_i64(last)),
+            room: room::Room::new(Arc::clone(&disk), accepting),
+            cache: cache::DirectoryCache::default(),
+            _housekeeping: start_housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
+            _lock: lock,
+            clock: options.clock,
+            writer,
+            readers,
+            bodies,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Carries out what the writer has been asked for, then stops it. Whoever asks later is told
+    /// that the store is closed.
+    pub fn close(&self) {
+        self.inner.writer.close();
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| OpenError::NotWritable {
+            path: folder.to_owned(),
+            error,
+        })
+}
+
+fn rng(seed: Option<u64>) -> SmallRng {
+    seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64)
+}
+
+fn drafts(disk: &Arc<dyn Disk>, numbers: &Numbers) -> Result<Drafts, OpenError> {
+    let pool = Pool::start("store-draft", vec![(); DRAFT_THREADS])?;
+    Ok(Drafts::new(Arc::clone(disk), numbers.clone(), pool))
+}
+
+fn start_housekeeping(
+    options: &Options,
+    path: &Path,
+    writer: &thread::WriterHandle,
+    disk: &Arc<dyn Disk>,
+    numbers: &Numbers,
+    bodies: &BodyReader,
+) -> Result<Option<housekeeping::Housekeeping>, OpenError> {
+    if !options.housekeeping {
+        return Ok(None);
+    }
+    let keeper = housekeeping::Housekeeper {
+        db: database::open_reader(path)?,
+        writer: writer.clone(),
+        disk: Arc::clone(disk),
+        numbers: numbers.clone(),
+        bodies: bodies.clone(),
+        clock: Arc::clone(&options.clock),
+        given_up: std::cell::RefCell::default(),
+    };
+    Ok(Some(housekeeping::Housekeeping::start(keeper)?))
+}
+
+/// Threads that write large drafts.
+const DRAFT_THREADS: usize = 2;
+
+/// Locks that nothing can poison for good: the values behind them are always whole.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

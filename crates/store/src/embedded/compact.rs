@@ -1,0 +1,144 @@
+//! Rewrites a mostly dead segment: copy, sync, COMMIT the new places, then the old file goes.
+//!
+//! Readers that hold the old file keep it; readers that come late find the new place.
+
+use std::io;
+
+use tracing::{info, warn};
+
+use super::housekeeping::{Housekeeper, wait};
+use super::orders::{Move, Relocate};
+use super::rows;
+use crate::StoreError;
+use crate::body_log::{
+    Known, OpenSegment, Place, RECORD_HEADER_LEN, create_segment, record_header, segment_name,
+};
+use crate::limits::{COMPACT_BELOW_PERCENT, READ_CHUNK};
+
+/// Rewrites the deadest segment, if one is dead enough.
+pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
+    let Some(segment) = candidate(keeper)? else {
+        return Ok(());
+    };
+    let bodies = live_bodies(keeper, segment)?;
+    let mut copy = match create_segment(&*keeper.disk, &keeper.numbers) {
+        Ok(copy) => copy,
+        Err(e) => {
+            warn!(segment, error = ?e, "a segment cannot be compacted now");
+            return Ok(());
+        }
+    };
+    match copy_bodies(keeper, &bodies, &mut copy) {
+        Ok(moves) => {
+            info!(
+                from = segment,
+                to = copy.id,
+                bodies = moves.len(),
+                "compacted a segment"
+            );
+            for group in moves.chunks(MOVES_PER_TURN) {
+                let segment = (copy.id, copy.end);
+                wait(keeper.writer.carry_out(Relocate {
+                    moves: group.to_vec(),
+                    segment,
+                }))?;
+            }
+            Ok(())
+        }
+        Err(e) => {
+            warn!(segment, error = %e, "a segment cannot be compacted; it stays as it is");
+            keeper.given_up.borrow_mut().insert(segment);
+            keeper
+                .disk
+                .remove(&segment_name(copy.id))
+                .map_err(|e| StoreError::from_io(&e))
+        }
+    }
+}
+
+fn candidate(keeper: &Housekeeper) -> rusqlite::Result<Option<i64>> {
+    let mut query = keeper.db.prepare_cached(
+        "SELECT id FROM segment WHERE closed = 1 AND live > 0 AND live * 100 < end * ?
+         ORDER BY live * 1.0 / end",
+    )?;
+    let mut rows = query.query([COMPACT_BELOW_PERCENT.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        let segment = row.get(0)?;
+        if !keeper.given_up.borrow().contains(&segment) {
+            return Ok(Some(segment));
+        }
+    }
+    Ok(None)
+}
+
+fn live_bodies(keeper: &Housekeeper, segment: i64) -> rusqlite::Result<Vec<(i64, Place)>> {
+    keeper
+        .db
+        .prepare_cached(
+            "SELECT id, segment, at, length, crc FROM body WHERE segment = ? ORDER BY at",
+        )?
+        .query_map([segment], |row| Ok((row.get(0)?, rows::place(row, 1)?)))?
+        .collect()
+}
+
+/// Copies bodies behind the end of `copy` and forces them down. Damage stops it: a damaged body is
+/// left where it is, so that nothing papers over it.
+fn copy_bodies(
+    keeper: &Housekeeper,
+    bodies: &[(i64, Place)],
+    copy: &mut OpenSegment,
+) -> io::Result<Vec<Move>> {
+    let mut moves = Vec::with_capacity(bodies.len());
+    for (id, from) in bodies {
+        let to = Place {
+            segment: copy.id,
+            at: copy.end + RECORD_HEADER_LEN as u64,
+            length: from.length,
+            crc: from.crc,
+        };
+        copy.file
+            .write_all_at(&record_header(*id, from.length, from.crc), copy.end)?;
+        copy_octets(keeper, *id, *from, to, copy)?;
+        copy.end = to.end();
+        moves.push(Move {
+            body: *id,
+            from: *from,
+            to,
+        });
+    }
+    copy.file.sync_data()?;
+    Ok(moves)
+}
+
+fn copy_octets(
+    keeper: &Housekeeper,
+    id: i64,
+    from: Place,
+    to: Place,
+    copy: &OpenSegment,
+) -> io::Result<()> {
+    let source = keeper
+        .bodies
+        .open(&Known(from), id)?
+        .ok_or(io::ErrorKind::NotFound)?;
+    let (mut done, mut crc) = (0, 0);
+    let mut chunk = vec![0; READ_CHUNK];
+    while done < from.length {
+        let take = usize::try_from(from.length - done)
+            .unwrap_or(READ_CHUNK)
+            .min(READ_CHUNK);
+        source
+            .file
+            .read_exact_at(&mut chunk[..take], from.at + done)?;
+        crc = crc32c::crc32c_append(crc, &chunk[..take]);
+        copy.file.write_all_at(&chunk[..take], to.at + done)?;
+        done += take as u64;
+    }
+    if crc == from.crc {
+        Ok(())
+    } else {
+        Err(io::Error::other("a body in it is damaged"))
+    }
+}
+
+const MOVES_PER_TURN: usize = 500;

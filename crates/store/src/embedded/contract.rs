@@ -1,0 +1,364 @@
+//! [`Store`] for [`Embedded`]: each method hands its work to the writer or a reader.
+
+use std::time::Duration;
+
+use mailtypes::{ItemId, Mailbox};
+use rusqlite::Connection;
+
+use super::orders::{
+    Accept, AddAccount, DeliverLocal, Hold, RecordAttempt, Release, Remove, RemoveAccount,
+    RemoveAlias, SetAlias, SetPassword, TakeLease,
+};
+use super::{Embedded, Source, queries};
+use crate::item::{Attempt, Due, Lease, LocalDelivery, LocalOutcome, NewItem};
+use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
+use crate::report::{AuditReport, CheckReport, Problem};
+use crate::spans::Spans;
+use crate::story::{ItemView, QueueLine};
+use crate::{
+    AcceptError, Account, AccountId, Alias, DirectoryError, Draft, EntryView, Listing,
+    MessageReader, OperateError, ReadError, Store, StoreError,
+};
+
+impl Embedded {
+    /// Runs a question in one snapshot of the database.
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let snapshot = move |db: &mut Connection| {
+            let tx = db.transaction()?;
+            question(&tx)
+        };
+        Ok(self.inner.readers.run(snapshot).await??)
+    }
+
+    fn message(&self, spans: &Spans) -> MessageReader {
+        let source = Source::new(self.inner.readers.clone(), self.inner.bodies.clone());
+        MessageReader::new(spans, source)
+    }
+
+    /// Has the directory changed, and what was known of it forgotten.
+    async fn change<O: super::order::Order>(&self, order: O) -> Result<O::Answer, O::Error> {
+        let answer = self.inner.writer.carry_out(order).await;
+        self.inner.cache.clear();
+        answer
+    }
+}
+
+impl Store for Embedded {
+    fn draft(&self) -> Draft {
+        let id = self.inner.ids.next((self.inner.clock)());
+        self.inner.drafts.start(id)
+    }
+
+    fn room(&self, size: u64) -> Result<(), AcceptError> {
+        self.inner.room.for_new(size, (self.inner.clock)())
+    }
+
+    async fn accept(&self, draft: Draft, item: NewItem) -> Result<ItemId, AcceptError> {
+        self.room(draft.len())?;
+        let id = draft.id();
+        let body = draft.finish().await?;
+        self.inner.writer.carry_out(Accept { id, body, item }).await
+    }
+
+    async fn lease(&self, owner: &str, lasts: Duration) -> Result<Lease, StoreError> {
+        self.inner
+            .writer
+            .carry_out(TakeLease {
+                owner: owner.to_owned(),
+                lasts,
+            })
+            .await
+    }
+
+    async fn due(&self, _lease: &Lease, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let now = (self.inner.clock)();
+        self.read(move |db| queries::due::due(db, now, limit.min(PAGE_MAX)))
+            .await
+    }
+
+    async fn next_due(&self, _lease: &Lease) -> Result<Option<Duration>, StoreError> {
+        let now = (self.inner.clock)();
+        self.read(move |db| queries::due::next_due(db, now)).await
+    }
+
+    async fn deliver_local(
+        &self,
+        lease: &Lease,
+        deliveries: Vec<LocalDelivery>,
+    ) -> Result<Vec<LocalOutcome>, StoreError> {
+        // Each is an order of its own, so that one that fails does not fail the others; the writer
+        // takes them into the same transaction as far as its turn goes.
+        let asked: Vec<_> = deliveries
+            .into_iter()
+            .take(FAN_OUT_MAX)
+            .map(|delivery| DeliverLocal {
+                lease: lease.clone(),
+                delivery,
+            })
+            .map(|order| self.inner.writer.carry_out(order))
+            .collect();
+        let mut outcomes = Vec::with_capacity(asked.len());
+        for outcome in join(asked).await {
+            outcomes.push(match outcome {
+                Ok(outcome) => outcome,
+                Err(error @ (StoreError::LeaseLost | StoreError::Closed)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a local delivery has to be tried again");
+                    LocalOutcome::Failed
+                }
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn record(&self, lease: &Lease, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        let asked: Vec<_> = attempts
+            .into_iter()
+            .map(|attempt| RecordAttempt {
+                lease: lease.clone(),
+                attempt,
+            })
+            .map(|order| self.inner.writer.carry_out(order))
+            .collect();
+        join(asked).await.into_iter().collect()
+    }
+
+    async fn hold(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+        self.inner
+            .writer
+            .carry_out(Hold {
+                item,
+                by: by.to_owned(),
+            })
+            .await
+    }
+
+    async fn release(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+        self.inner
+            .writer
+            .carry_out(Release {
+                item,
+                by: by.to_owned(),
+            })
+            .await
+    }
+
+    async fn remove(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+        self.inner
+            .writer
+            .carry_out(Remove {
+                item,
+                by: by.to_owned(),
+            })
+            .await
+    }
+
+    async fn queue(
+        &self,
+        after: Option<ItemId>,
+        limit: usize,
+    ) -> Result<Vec<QueueLine>, ReadError> {
+        Ok(self
+            .read(move |db| queries::queue::queue(db, after, limit.min(PAGE_MAX)))
+            .await?)
+    }
+
+    async fn story(&self, item: ItemId) -> Result<Option<ItemView>, ReadError> {
+        Ok(self.read(move |db| queries::story::story(db, item)).await?)
+    }
+
+    async fn trace(
+        &self,
+        address: &Mailbox,
+        before: Option<ItemId>,
+        limit: usize,
+    ) -> Result<Vec<ItemId>, ReadError> {
+        let address = address.clone();
+        let limit = limit.min(PAGE_MAX);
+        Ok(self
+            .read(move |db| queries::story::trace(db, &address, before, limit))
+            .await?)
+    }
+
+    async fn audit(&self) -> Result<AuditReport, ReadError> {
+        let totals = self.read(queries::audit::totals).await?;
+        let mut report = AuditReport {
+            totals,
+            problems: Vec::new(),
+        };
+        if !totals.balance() {
+            let text = "the daily totals and the queue do not balance".to_owned();
+            report.problems.push(Problem { item: None, text });
+        }
+        let mut after = Some(-1);
+        while let Some(from) = after {
+            let (next, found) = self
+                .read(move |db| {
+                    let mut found = Vec::new();
+                    let next = queries::audit::page(db, from, PAGE_MAX, &mut found)?;
+                    Ok((next, found))
+                })
+                .await?;
+            report.problems.extend(found);
+            after = next;
+        }
+        Ok(report)
+    }
+
+    async fn check(&self) -> Result<CheckReport, ReadError> {
+        let mut report = CheckReport::default();
+        let mut after = -1;
+        loop {
+            let page = self
+                .read(move |db| queries::bodies::page(db, after, PAGE_MAX))
+                .await?;
+            let Some(last) = page.last().copied() else {
+                return Ok(report);
+            };
+            for id in page {
+                let bodies = self.inner.bodies.clone();
+                let look = move |db: &mut Connection| queries::bodies::check(db, &bodies, id);
+                let (octets, problem) = self.inner.readers.run(look).await?;
+                report.bodies += 1;
+                report.octets += octets;
+                report.problems.extend(problem);
+            }
+            after = last;
+        }
+    }
+
+    async fn lookup(&self, address: &Mailbox) -> Result<Option<Listing>, StoreError> {
+        let address = address.folded();
+        let generation = match self.inner.cache.get(&address) {
+            Ok(known) => return Ok(known),
+            Err(generation) => generation,
+        };
+        let asked = address.clone();
+        let found = self
+            .read(move |db| queries::directory::lookup(db, &asked))
+            .await?;
+        self.inner.cache.put(address, found.clone(), generation);
+        Ok(found)
+    }
+
+    async fn first_account(&self) -> Result<Option<Account>, StoreError> {
+        self.read(queries::directory::first_account).await
+    }
+
+    async fn add_account(
+        &self,
+        address: &Mailbox,
+        password: &str,
+    ) -> Result<AccountId, DirectoryError> {
+        let (address, password) = (address.clone(), password.to_owned());
+        self.change(AddAccount { address, password }).await
+    }
+
+    async fn set_password(&self, address: &Mailbox, password: &str) -> Result<(), DirectoryError> {
+        let (address, password) = (address.clone(), password.to_owned());
+        self.change(SetPassword { address, password }).await
+    }
+
+    async fn remove_account(&self, address: &Mailbox) -> Result<(), DirectoryError> {
+        self.change(RemoveAccount {
+            address: address.clone(),
+        })
+        .await
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<&Mailbox>,
+        limit: usize,
+    ) -> Result<Vec<Account>, ReadError> {
+        let after = after.cloned();
+        let limit = limit.min(PAGE_MAX);
+        Ok(self
+            .read(move |db| queries::directory::accounts(db, after.as_ref(), limit))
+            .await?)
+    }
+
+    async fn set_alias(&self, alias: Alias) -> Result<(), DirectoryError> {
+        self.change(SetAlias { alias }).await
+    }
+
+    async fn remove_alias(&self, address: &Mailbox) -> Result<(), DirectoryError> {
+        self.change(RemoveAlias {
+            address: address.clone(),
+        })
+        .await
+    }
+
+    async fn aliases(
+        &self,
+        after: Option<&Mailbox>,
+        limit: usize,
+    ) -> Result<Vec<Alias>, ReadError> {
+        let after = after.cloned();
+        let limit = limit.min(PAGE_MAX);
+        Ok(self
+            .read(move |db| queries::directory::aliases(db, after.as_ref(), limit))
+            .await?)
+    }
+
+    async fn entries(
+        &self,
+        account: AccountId,
+        folder: &str,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<EntryView>, ReadError> {
+        let folder = folder.to_owned();
+        let limit = limit.min(PAGE_MAX);
+        let read =
+            move |db: &Connection| queries::mailbox::entries(db, account, &folder, after, limit);
+        Ok(self.read(read).await?)
+    }
+
+    async fn open_message(
+        &self,
+        account: AccountId,
+        folder: &str,
+        uid: u32,
+    ) -> Result<Option<MessageReader>, ReadError> {
+        let folder = folder.to_owned();
+        let read = move |db: &Connection| queries::mailbox::entry_spans(db, account, &folder, uid);
+        Ok(self.read(read).await?.map(|spans| self.message(&spans)))
+    }
+
+    async fn open_item(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
+        let spans = self
+            .read(move |db| queries::mailbox::item_spans(db, item))
+            .await?;
+        Ok(spans.map(|spans| self.message(&spans)))
+    }
+}
+
+/// Drives several futures at once, in order of their making, and gathers what they answer.
+async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
+    std::future::poll_fn(|cx| {
+        let mut all = true;
+        for (future, answer) in &mut waiting {
+            if answer.is_none() {
+                match future.as_mut().poll(cx) {
+                    std::task::Poll::Ready(value) => *answer = Some(value),
+                    std::task::Poll::Pending => all = false,
+                }
+            }
+        }
+        if all {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
+}

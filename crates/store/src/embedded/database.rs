@@ -1,0 +1,94 @@
+//! Opening the database file: settings, migrations, epochs.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+
+/// Each step brings a database from the version before it to its own number, in one transaction.
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+
+/// The newest schema that this program knows.
+pub(crate) fn schema_version() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Opens the database for writing, makes it when missing, and brings it up to date.
+pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let mut db = connect(path, OpenFlags::default())?;
+    let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > schema_version() {
+        return Err(OpenError::Newer {
+            found,
+            known: schema_version(),
+        });
+    }
+    let steps = (1..)
+        .zip(MIGRATIONS)
+        .skip(usize::try_from(found).unwrap_or(usize::MAX));
+    for (version, step) in steps {
+        let tx = db.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", version)?;
+        tx.commit()?;
+    }
+    Ok(db)
+}
+
+/// Opens the database again after an error, and brings all that it holds down to the disk: what
+/// is found in it afterwards is durable.
+pub(crate) fn reopen(path: &Path) -> rusqlite::Result<(Connection, Box<[i64; 256]>)> {
+    let db = connect(path, OpenFlags::default())?;
+    let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy != 0 {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("a reader keeps the checkpoint from ending".to_owned()),
+        ));
+    }
+    let epochs = load_epochs(&db)?;
+    Ok((db, epochs))
+}
+
+/// Opens the database once more, for checkpoints.
+pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
+    connect(path, OpenFlags::default())
+}
+
+/// Opens the database for reading only.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let db = connect(path, OpenFlags::default())?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+/// The epoch of each shard's lease; 0 where nobody has ever held one.
+pub(crate) fn load_epochs(db: &Connection) -> rusqlite::Result<Box<[i64; 256]>> {
+    let mut epochs = Box::new([0; 256]);
+    let mut rows = db.prepare("SELECT shard, epoch FROM lease")?;
+    let mut rows = rows.query([])?;
+    while let Some(row) = rows.next()? {
+        let shard: u8 = row.get(0)?;
+        epochs[usize::from(shard)] = row.get(1)?;
+    }
+    Ok(epochs)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, flags)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    db.busy_timeout(BUSY)?;
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA cache_size = -32768;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    Ok(db)
+}
+
+const STATEMENTS_KEPT: usize = 128;
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);

@@ -1,0 +1,136 @@
+//! What nobody waits for: compaction, old stories, mail of removed accounts.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use mailtypes::ItemId;
+use rusqlite::Connection;
+use tracing::warn;
+
+use super::compact;
+use super::orders::{DropDead, ForgetStories, PurgeAccounts};
+use super::thread::{Clock, WriterHandle};
+use crate::StoreError;
+use crate::body_log::{BodyReader, Numbers};
+use crate::disk::Disk;
+use crate::limits::{HISTORY_AGE, HISTORY_ITEMS_MAX, HOUSEKEEPING_EVERY};
+
+/// Everything that the work needs.
+pub(crate) struct Housekeeper {
+    pub(crate) db: Connection,
+    pub(crate) writer: WriterHandle,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) numbers: Numbers,
+    pub(crate) bodies: BodyReader,
+    pub(crate) clock: Clock,
+    /// Segments that could not be compacted: damage is reported, not tried over and over.
+    pub(crate) given_up: RefCell<BTreeSet<i64>>,
+}
+
+/// The thread ends when the value goes.
+pub(crate) struct Housekeeping {
+    _stop: mpsc::Sender<()>,
+}
+
+impl Housekeeping {
+    pub(crate) fn start(keeper: Housekeeper) -> std::io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        thread::Builder::new()
+            .name("store-housekeeping".to_owned())
+            .spawn(move || {
+                let mut rounds = 0u32;
+                while stopped.recv_timeout(HOUSEKEEPING_EVERY) == Err(RecvTimeoutError::Timeout) {
+                    let done = keeper.round(rounds.is_multiple_of(COUNT_EVERY_ROUNDS));
+                    rounds = rounds.wrapping_add(1);
+                    match done {
+                        Ok(()) => {}
+                        Err(StoreError::Closed) => break,
+                        Err(e) => warn!(error = %e, "housekeeping has to try again later"),
+                    }
+                }
+            })?;
+        Ok(Self { _stop: stop })
+    }
+}
+
+impl Housekeeper {
+    /// One round of everything. `count` also looks at how many stories there are.
+    pub(crate) fn round(&self, count: bool) -> Result<(), StoreError> {
+        let mut before = ItemId::generate((self.clock)() - HISTORY_AGE, 0);
+        if count && let Some(older) = self.too_many()? {
+            before = before.max(older);
+        }
+        while wait(self.writer.carry_out(ForgetStories { before }))? {
+            thread::sleep(PAUSE);
+        }
+        if self.removed_accounts()? {
+            while wait(self.writer.carry_out(PurgeAccounts))? {
+                thread::sleep(PAUSE);
+            }
+        }
+        let segments = self.dead_segments()?;
+        if !segments.is_empty() {
+            wait(self.writer.carry_out(DropDead { segments }))?;
+        }
+        compact::compact_one(self)
+    }
+
+    /// The id below which stories must go for the rest to stay within the limit.
+    fn too_many(&self) -> rusqlite::Result<Option<ItemId>> {
+        let items: i64 = self
+            .db
+            .query_row("SELECT count(*) FROM item", [], |row| row.get(0))?;
+        let surplus = items - i64::try_from(HISTORY_ITEMS_MAX).unwrap_or(i64::MAX);
+        if surplus <= 0 {
+            return Ok(None);
+        }
+        self.db.query_row(
+            "SELECT id FROM item ORDER BY id LIMIT 1 OFFSET ?",
+            [surplus],
+            |row| Ok(ItemId::from_i64(row.get(0)?)),
+        )
+    }
+
+    fn removed_accounts(&self) -> rusqlite::Result<bool> {
+        self.db
+            .prepare_cached("SELECT 1 FROM account WHERE address IS NULL")?
+            .exists([])
+    }
+
+    fn dead_segments(&self) -> rusqlite::Result<Vec<i64>> {
+        self.db
+            .prepare_cached("SELECT id FROM segment WHERE closed = 1 AND live <= 0 LIMIT 100")?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    }
+}
+
+/// Waits for the writer from a thread that has no runtime.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    use std::task::{Context, Poll, Wake, Waker};
+
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Between groups, so that mail gets in between.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Counting all stories reads much; once in so many rounds is enough.
+const COUNT_EVERY_ROUNDS: u32 = 360;

@@ -1,0 +1,113 @@
+//! What the writer carries out: orders with an answer, several in one transaction.
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::turn::Turn;
+use crate::StoreError;
+use crate::error::StoreFault;
+
+/// One change of the store. All of it happens, or nothing.
+pub(crate) trait Order: Send + 'static {
+    /// What the caller is told when the change is durable.
+    type Answer: Send + 'static;
+    /// What the caller is told when it did not happen.
+    type Error: From<StoreError> + From<rusqlite::Error> + StoreFault + Send + 'static;
+
+    /// The id and octets of a body that must be in the log before the transaction.
+    fn body(&self) -> Option<(i64, &[u8], u32)> {
+        None
+    }
+
+    /// Makes the change inside the running transaction.
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Self::Answer, Self::Error>;
+
+    /// After a commit of unknown outcome: the answer, when the change is found to have happened.
+    fn reconcile(&self, _db: &Connection) -> Option<Self::Answer> {
+        None
+    }
+}
+
+/// An order in the writer's hands, whatever its types.
+pub(crate) trait Pending: Send {
+    /// See [`Order::body`].
+    fn body(&self) -> Option<(i64, &[u8], u32)>;
+    /// Carries the order out and keeps the answer; `false` asks for its savepoint to be undone.
+    fn apply(&mut self, turn: &mut Turn<'_>) -> bool;
+    /// The order did not happen. One that had failed by itself keeps its own reason.
+    fn fail(&mut self, error: StoreError);
+    /// The store's fault behind its failure, if that is what it was.
+    fn why(&self) -> Option<StoreError>;
+    /// Looks whether the order happened after all.
+    fn reconcile(&mut self, db: &Connection, error: &StoreError);
+    /// Tells the caller.
+    fn settle(self: Box<Self>);
+}
+
+/// What became of an order.
+type Outcome<O> = Result<<O as Order>::Answer, <O as Order>::Error>;
+
+/// An order and who waits for its answer.
+pub(crate) struct Asked<O: Order> {
+    order: O,
+    outcome: Option<Outcome<O>>,
+    asker: oneshot::Sender<Outcome<O>>,
+}
+
+impl<O: Order> Asked<O> {
+    pub(crate) fn new(order: O) -> (Self, oneshot::Receiver<Outcome<O>>) {
+        let (asker, answer) = oneshot::channel();
+        (
+            Self {
+                order,
+                outcome: None,
+                asker,
+            },
+            answer,
+        )
+    }
+}
+
+impl<O: Order> Pending for Asked<O> {
+    fn body(&self) -> Option<(i64, &[u8], u32)> {
+        self.order.body()
+    }
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> bool {
+        let outcome = self.order.apply(turn);
+        let happened = outcome.is_ok();
+        self.outcome = Some(outcome);
+        happened
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        if !matches!(self.outcome, Some(Err(_))) {
+            self.outcome = Some(Err(error.into()));
+        }
+    }
+
+    fn why(&self) -> Option<StoreError> {
+        self.outcome
+            .as_ref()?
+            .as_ref()
+            .err()?
+            .store_fault()
+            .cloned()
+    }
+
+    fn reconcile(&mut self, db: &Connection, error: &StoreError) {
+        // An order that had failed by itself stays failed.
+        if !matches!(self.outcome, Some(Err(_))) {
+            let answer = self.order.reconcile(db);
+            self.outcome = Some(answer.ok_or_else(|| error.clone().into()));
+        }
+    }
+
+    fn settle(self: Box<Self>) {
+        let outcome = self
+            .outcome
+            .unwrap_or_else(|| Err(StoreError::Closed.into()));
+        // A caller that has gone away misses its answer, as with a lost connection.
+        let _ = self.asker.send(outcome);
+    }
+}

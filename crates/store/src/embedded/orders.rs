@@ -1,0 +1,19 @@
+//! The orders that the writer knows, one file for each kind of work.
+
+mod accept;
+mod deliver;
+mod directory;
+mod lease;
+mod operate;
+mod record;
+mod relocate;
+mod retain;
+
+pub(crate) use accept::Accept;
+pub(crate) use deliver::DeliverLocal;
+pub(crate) use directory::{AddAccount, RemoveAccount, RemoveAlias, SetAlias, SetPassword};
+pub(crate) use lease::TakeLease;
+pub(crate) use operate::{Hold, Release, Remove};
+pub(crate) use record::RecordAttempt;
+pub(crate) use relocate::{DropDead, Move, Relocate};
+pub(crate) use retain::{ForgetStories, PurgeAccounts};

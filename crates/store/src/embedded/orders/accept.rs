@@ -1,0 +1,165 @@
+//! A message becomes ours.
+
+use mailtypes::ItemId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::body_log::Place;
+use crate::draft::Finished;
+use crate::embedded::order::Order;
+use crate::embedded::rows::write_mailboxes;
+use crate::embedded::turn::Turn;
+use crate::item::{Destination, NewItem, NewRecipient};
+use crate::spans::Spans;
+use crate::story::RecipientState;
+use crate::{AcceptError, StoreError};
+
+pub(crate) struct Accept {
+    pub(crate) id: ItemId,
+    pub(crate) body: Finished,
+    pub(crate) item: NewItem,
+}
+
+impl Order for Accept {
+    type Answer = ItemId;
+    type Error = AcceptError;
+
+    fn body(&self) -> Option<(i64, &[u8], u32)> {
+        match &self.body {
+            Finished::Memory { octets, crc } => Some((self.id.as_i64(), octets, *crc)),
+            Finished::Segment(_) => None,
+        }
+    }
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, AcceptError> {
+        let place = match self.body {
+            Finished::Segment(place) => {
+                turn.db.execute(
+                    "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)",
+                    params![place.segment, number(place.end())],
+                )?;
+                place
+            }
+            Finished::Memory { .. } => turn
+                .place
+                .ok_or_else(|| StoreError::Disk("the body has no place".to_owned()))?,
+        };
+        insert_body(turn, self.id, place)?;
+        insert_item(turn, self.id, &self.item, place.length)?;
+        for (n, recipient) in (0u32..).zip(&self.item.recipients) {
+            insert_recipient(turn, self.id, n, recipient)?;
+        }
+        turn.effects.tally.accepted += number(self.item.recipients.len() as u64);
+        Ok(self.id)
+    }
+
+    fn reconcile(&self, db: &Connection) -> Option<ItemId> {
+        db.query_row(
+            "SELECT 1 FROM item WHERE id = ?",
+            [self.id.as_i64()],
+            |_| Ok(self.id),
+        )
+        .optional()
+        .ok()?
+    }
+}
+
+fn insert_body(turn: &mut Turn<'_>, id: ItemId, place: Place) -> rusqlite::Result<()> {
+    turn.db
+        .prepare_cached(
+            "INSERT INTO body (id, segment, at, length, crc, refs) VALUES (?, ?, ?, ?, ?, 1)",
+        )?
+        .execute(params![
+            id.as_i64(),
+            place.segment,
+            number(place.at),
+            number(place.length),
+            place.crc
+        ])?;
+    turn.effects.live(place.segment, number(place.length));
+    Ok(())
+}
+
+fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> rusqlite::Result<()> {
+    let spans = Spans::of_body(&item.added, id.as_i64(), body_len);
+    let sender = item
+        .envelope
+        .reverse_path
+        .mailbox()
+        .map(|m| m.folded().to_string());
+    let cuts = &item.shape.return_paths;
+    let cuts = (!cuts.is_empty()).then(|| write_ranges(cuts));
+    turn.db
+        .prepare_cached(
+            "INSERT INTO item (id, shard, accepted, open, reverse_path, sender_key, body_type,
+               smtputf8, require_tls, spans, size, has_8bit, longest_line, header_len,
+               return_paths, client, helo, protocol, login, tls, facts_form, facts)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            id.as_i64(),
+            id.shard().0,
+            turn.now.as_millis(),
+            number(item.recipients.len() as u64),
+            item.envelope.reverse_path.to_string(),
+            sender,
+            item.envelope.body.as_str(),
+            item.envelope.smtputf8,
+            item.envelope.require_tls,
+            spans.encode(),
+            number(spans.size()),
+            item.shape.has_8bit,
+            number(item.shape.longest_line),
+            number(item.shape.header_len),
+            cuts,
+            item.origin.client.to_string(),
+            item.origin.helo,
+            item.origin.protocol.as_str(),
+            item.origin.login,
+            item.origin.tls,
+            item.facts.version,
+            item.facts.json,
+        ])?;
+    Ok(())
+}
+
+fn insert_recipient(
+    turn: &Turn<'_>,
+    id: ItemId,
+    n: u32,
+    recipient: &NewRecipient,
+) -> rusqlite::Result<()> {
+    let account = match recipient.destination {
+        Destination::Account(account) => Some(account.0),
+        Destination::Remote => None,
+    };
+    let via = (!recipient.via.is_empty()).then(|| write_mailboxes(&recipient.via));
+    turn.db
+        .prepare_cached(
+            "INSERT INTO recipient (item, n, address, address_key, domain, original, via, reason,
+               account, state, due)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            id.as_i64(),
+            n,
+            recipient.address.to_string(),
+            recipient.address.folded().to_string(),
+            recipient.address.host.to_string(),
+            recipient.original.to_string(),
+            via,
+            recipient.reason,
+            account,
+            RecipientState::Queued.code(),
+            turn.now.as_millis(),
+        ])?;
+    Ok(())
+}
+
+fn write_ranges(ranges: &[std::ops::Range<u64>]) -> String {
+    serde_json::json!(ranges.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>()).to_string()
+}
+
+/// Sizes and offsets as SQLite keeps them.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

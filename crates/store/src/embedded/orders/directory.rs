@@ -1,0 +1,160 @@
+//! Changes of the directory.
+
+use mailtypes::Mailbox;
+use rusqlite::{OptionalExtension, params};
+
+use crate::directory::{AccountId, Alias};
+use crate::embedded::order::Order;
+use crate::embedded::rows::{parse_mailboxes, write_mailboxes};
+use crate::embedded::turn::Turn;
+use crate::error::DirectoryError;
+
+pub(crate) struct AddAccount {
+    pub(crate) address: Mailbox,
+    pub(crate) password: String,
+}
+
+pub(crate) struct SetPassword {
+    pub(crate) address: Mailbox,
+    pub(crate) password: String,
+}
+
+pub(crate) struct RemoveAccount {
+    pub(crate) address: Mailbox,
+}
+
+pub(crate) struct SetAlias {
+    pub(crate) alias: Alias,
+}
+
+pub(crate) struct RemoveAlias {
+    pub(crate) address: Mailbox,
+}
+
+impl Order for AddAccount {
+    type Answer = AccountId;
+    type Error = DirectoryError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<AccountId, DirectoryError> {
+        let address = self.address.folded().to_string();
+        if account(turn, &address)?.is_some() {
+            return Err(DirectoryError::AccountExists(address));
+        }
+        if alias_exists(turn, &address)? {
+            return Err(DirectoryError::AliasExists(address));
+        }
+        turn.db.execute(
+            "INSERT INTO account (address, password, created) VALUES (?, ?, ?)",
+            params![address, self.password, turn.now.as_millis()],
+        )?;
+        let id = turn.db.last_insert_rowid();
+        turn.db.execute(
+            "INSERT INTO folder (account, name, uid_validity, uid_next, mod_seq)
+             VALUES (?, 'INBOX', ?, 1, 0)",
+            params![id, turn.now.as_secs()],
+        )?;
+        Ok(AccountId(id))
+    }
+}
+
+impl Order for SetPassword {
+    type Answer = ();
+    type Error = DirectoryError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+        let address = self.address.folded().to_string();
+        let changed = turn.db.execute(
+            "UPDATE account SET password = ? WHERE address = ?",
+            params![self.password, address],
+        )?;
+        if changed == 0 {
+            Err(DirectoryError::NoSuchAccount(address))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Order for RemoveAccount {
+    type Answer = ();
+    type Error = DirectoryError;
+
+    /// Frees the address at once; the mail goes in small groups behind.
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+        let address = self.address.folded().to_string();
+        let Some(id) = account(turn, &address)? else {
+            return Err(DirectoryError::NoSuchAccount(address));
+        };
+        if let Some(alias) = alias_that_leads_to(turn, &self.address.folded())? {
+            return Err(DirectoryError::AliasLeadsHere(alias));
+        }
+        turn.db.execute(
+            "UPDATE account SET address = NULL, password = '' WHERE id = ?",
+            [id],
+        )?;
+        Ok(())
+    }
+}
+
+impl Order for SetAlias {
+    type Answer = ();
+    type Error = DirectoryError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+        let address = self.alias.address.folded().to_string();
+        if account(turn, &address)?.is_some() {
+            return Err(DirectoryError::AccountExists(address));
+        }
+        turn.db.execute(
+            "INSERT INTO alias (address, targets) VALUES (?, ?)
+             ON CONFLICT (address) DO UPDATE SET targets = excluded.targets",
+            params![address, write_mailboxes(&self.alias.targets)],
+        )?;
+        Ok(())
+    }
+}
+
+impl Order for RemoveAlias {
+    type Answer = ();
+    type Error = DirectoryError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+        let address = self.address.folded().to_string();
+        let gone = turn
+            .db
+            .execute("DELETE FROM alias WHERE address = ?", [&address])?;
+        if gone == 0 {
+            Err(DirectoryError::NoSuchAlias(address))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn account(turn: &Turn<'_>, address: &str) -> rusqlite::Result<Option<i64>> {
+    turn.db
+        .query_row(
+            "SELECT id FROM account WHERE address = ?",
+            [address],
+            |row| row.get(0),
+        )
+        .optional()
+}
+
+fn alias_exists(turn: &Turn<'_>, address: &str) -> rusqlite::Result<bool> {
+    turn.db
+        .prepare_cached("SELECT 1 FROM alias WHERE address = ?")?
+        .exists([address])
+}
+
+fn alias_that_leads_to(turn: &Turn<'_>, account: &Mailbox) -> rusqlite::Result<Option<String>> {
+    let mut query = turn.db.prepare("SELECT address, targets FROM alias")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let targets = parse_mailboxes(row.get_ref(1)?.as_str()?).unwrap_or_default();
+        if targets.iter().any(|target| target.folded() == *account) {
+            return row.get(0).map(Some);
+        }
+    }
+    Ok(None)
+}

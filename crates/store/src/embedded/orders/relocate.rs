@@ -1,0 +1,75 @@
+//! Bodies get a new place: the commit in the middle of a compaction.
+
+use rusqlite::params;
+
+use crate::StoreError;
+use crate::body_log::Place;
+use crate::embedded::order::Order;
+use crate::embedded::turn::Turn;
+
+/// A body and where it was and is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move {
+    pub(crate) body: i64,
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+}
+
+/// Names new places of bodies that are still where they were.
+pub(crate) struct Relocate {
+    pub(crate) moves: Vec<Move>,
+    /// The new segment and its end.
+    pub(crate) segment: (i64, u64),
+}
+
+impl Order for Relocate {
+    type Answer = ();
+    type Error = StoreError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        let (segment, end) = self.segment;
+        turn.db
+            .prepare_cached(
+                "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)
+                 ON CONFLICT (id) DO NOTHING",
+            )?
+            .execute(params![segment, i64::try_from(end).unwrap_or(i64::MAX)])?;
+        for Move { body, from, to } in &self.moves {
+            let moved = turn
+                .db
+                .prepare_cached(
+                    "UPDATE body SET segment = ?, at = ? WHERE id = ? AND segment = ? AND at = ?",
+                )?
+                .execute(params![
+                    to.segment,
+                    i64::try_from(to.at).unwrap_or(i64::MAX),
+                    body,
+                    from.segment,
+                    i64::try_from(from.at).unwrap_or(i64::MAX),
+                ])?;
+            if moved > 0 {
+                let length = i64::try_from(to.length).unwrap_or(i64::MAX);
+                turn.effects.live(from.segment, -length);
+                turn.effects.live(to.segment, length);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Touches closed segments without a live body, so that the turn removes them.
+pub(crate) struct DropDead {
+    pub(crate) segments: Vec<i64>,
+}
+
+impl Order for DropDead {
+    type Answer = ();
+    type Error = StoreError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        for segment in &self.segments {
+            turn.effects.live(*segment, 0);
+        }
+        Ok(())
+    }
+}

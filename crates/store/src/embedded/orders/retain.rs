@@ -1,0 +1,82 @@
+//! Clearing away: old stories, and the mail of removed accounts. Always in small groups.
+
+use mailtypes::ItemId;
+use rusqlite::params;
+
+use crate::StoreError;
+use crate::embedded::order::Order;
+use crate::embedded::turn::Turn;
+use crate::limits::RETAIN_GROUP;
+use crate::spans::Spans;
+
+/// Forgets finished stories older than an id. Daily totals stay, so the audit balances.
+pub(crate) struct ForgetStories {
+    pub(crate) before: ItemId,
+}
+
+impl Order for ForgetStories {
+    /// Whether there may be more.
+    type Answer = bool;
+    type Error = StoreError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<bool, StoreError> {
+        let ids: Vec<i64> = turn
+            .db
+            .prepare_cached("SELECT id FROM item WHERE id < ? AND open = 0 ORDER BY id LIMIT ?")?
+            .query_map(params![self.before.as_i64(), RETAIN_GROUP], |row| {
+                row.get(0)
+            })?
+            .collect::<Result<_, _>>()?;
+        for id in &ids {
+            for statement in [
+                "DELETE FROM history WHERE item = ?",
+                "DELETE FROM delivered WHERE item = ?",
+                "DELETE FROM recipient WHERE item = ?",
+                "DELETE FROM item WHERE id = ?",
+            ] {
+                turn.db.prepare_cached(statement)?.execute([id])?;
+            }
+        }
+        Ok(ids.len() == RETAIN_GROUP)
+    }
+}
+
+/// Removes entries and folders of accounts that have been removed.
+pub(crate) struct PurgeAccounts;
+
+impl Order for PurgeAccounts {
+    /// Whether there may be more.
+    type Answer = bool;
+    type Error = StoreError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<bool, StoreError> {
+        let entries: Vec<(i64, i64, Vec<u8>)> = turn
+            .db
+            .prepare_cached(
+                "SELECT e.folder, e.uid, e.spans FROM account a
+                 JOIN folder f ON f.account = a.id JOIN entry e ON e.folder = f.id
+                 WHERE a.address IS NULL LIMIT ?",
+            )?
+            .query_map([RETAIN_GROUP], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        for (folder, uid, spans) in &entries {
+            turn.db
+                .prepare_cached("DELETE FROM entry WHERE folder = ? AND uid = ?")?
+                .execute([folder, uid])?;
+            for body in Spans::decode(spans).unwrap_or_default().bodies() {
+                turn.refer(body, -1)?;
+            }
+        }
+        if entries.is_empty() {
+            turn.db.execute(
+                "DELETE FROM folder WHERE account IN (SELECT id FROM account WHERE address IS NULL)",
+                [],
+            )?;
+            turn.db
+                .execute("DELETE FROM account WHERE address IS NULL", [])?;
+        }
+        Ok(entries.len() == RETAIN_GROUP)
+    }
+}

@@ -1,0 +1,93 @@
+//! A few threads that do blocking work for async callers, each with a state of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::StoreError;
+
+type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+/// The threads end when the last clone goes.
+pub(crate) struct Pool<S> {
+    jobs: mpsc::Sender<Job<S>>,
+    waiting: Arc<Semaphore>,
+}
+
+impl<S> Clone for Pool<S> {
+    fn clone(&self) -> Self {
+        Self {
+            jobs: self.jobs.clone(),
+            waiting: Arc::clone(&self.waiting),
+        }
+    }
+}
+
+impl<S: Send + 'static> Pool<S> {
+    /// Starts one thread for each state.
+    pub(crate) fn start(name: &str, states: Vec<S>) -> std::io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel::<Job<S>>();
+        let inbox = Arc::new(Mutex::new(inbox));
+        for mut state in states {
+            let inbox = Arc::clone(&inbox);
+            thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || {
+                    loop {
+                        let job = inbox.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        let Ok(job) = job else { break };
+                        // The caller sees its answer dropped; the thread goes on for the others.
+                        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut state)));
+                    }
+                })?;
+        }
+        Ok(Self {
+            jobs,
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+        })
+    }
+
+    /// Runs `work` on one of the threads.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut S) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _place = self
+            .waiting
+            .acquire()
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        let job: Job<S> = Box::new(move |state| {
+            let _ = answer.send(work(state));
+        });
+        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
+        answered
+            .await
+            .map_err(|_| StoreError::Disk("the work panicked".to_owned()))
+    }
+}
+
+/// Jobs that may wait or run; further callers wait in front of the door.
+const WAITING_MAX: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_job_and_no_thread() {
+        let pool = Pool::start("test", vec![0u32]).unwrap();
+        assert!(pool.run(|_| panic!("as the test wants")).await.is_err());
+        assert_eq!(
+            pool.run(|n| {
+                *n += 1;
+                *n
+            })
+            .await,
+            Ok(1)
+        );
+    }
+}

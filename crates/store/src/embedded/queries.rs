@@ -1,0 +1,9 @@
+//! What readers ask the database, one file for each kind of question.
+
+pub(crate) mod audit;
+pub(crate) mod bodies;
+pub(crate) mod directory;
+pub(crate) mod due;
+pub(crate) mod mailbox;
+pub(crate) mod queue;
+pub(crate) mod story;

@@ -1,0 +1,63 @@
+//! Messages in folders.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use mailtypes::ItemId;
+
+use crate::directory::AccountId;
+use crate::embedded::rows;
+use crate::mailbox::EntryView;
+use crate::spans::Spans;
+
+/// Messages of a folder behind a UID.
+pub(crate) fn entries(
+    db: &Connection,
+    account: AccountId,
+    folder: &str,
+    after: u32,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryView>> {
+    db.prepare_cached(
+        "SELECT e.uid, e.received, e.size, e.item FROM folder f JOIN entry e ON e.folder = f.id
+         WHERE f.account = ? AND f.name = ? AND e.uid > ? ORDER BY e.uid LIMIT ?",
+    )?
+    .query_map(params![account.0, folder, after, limit], |row| {
+        Ok(EntryView {
+            uid: row.get(0)?,
+            received: rows::time(row, 1)?,
+            size: rows::unsigned(row, 2)?,
+            item: rows::item(row, 3)?,
+        })
+    })?
+    .collect()
+}
+
+/// The pieces of a message in a folder.
+pub(crate) fn entry_spans(
+    db: &Connection,
+    account: AccountId,
+    folder: &str,
+    uid: u32,
+) -> rusqlite::Result<Option<Spans>> {
+    db.prepare_cached(
+        "SELECT e.spans FROM folder f JOIN entry e ON e.folder = f.id
+         WHERE f.account = ? AND f.name = ? AND e.uid = ?",
+    )?
+    .query_row(params![account.0, folder, uid], |row| row.get(0))
+    .optional()?
+    .map(|blob: Vec<u8>| decode(&blob))
+    .transpose()
+}
+
+/// The pieces of a message in the queue.
+pub(crate) fn item_spans(db: &Connection, item: ItemId) -> rusqlite::Result<Option<Spans>> {
+    db.prepare_cached("SELECT spans FROM item WHERE id = ? AND spans IS NOT NULL")?
+        .query_row([item.as_i64()], |row| row.get(0))
+        .optional()?
+        .map(|blob: Vec<u8>| decode(&blob))
+        .transpose()
+}
+
+fn decode(blob: &[u8]) -> rusqlite::Result<Spans> {
+    Spans::decode(blob).ok_or_else(|| rows::bad(0, "damaged list of spans"))
+}

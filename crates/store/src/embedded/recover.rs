@@ -1,0 +1,99 @@
+//! What a start does with what a crash has left: nothing is guessed, nothing is lost.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tracing::{error, info};
+
+use crate::body_log::{BodyLog, Numbers, OpenSegment, segment_name, segment_number};
+use crate::disk::Disk;
+use crate::limits::SEGMENT_LEN_MAX;
+
+/// Cuts the open tail at the end that the last commit names, and removes files that no row names.
+pub(crate) fn recover(
+    db: &Connection,
+    disk: &Arc<dyn Disk>,
+) -> Result<(BodyLog, Numbers), std::io::Error> {
+    let names = disk.list()?;
+    let last_row = segments(db, "SELECT coalesce(max(id), 0), 0 FROM segment")?[0].0;
+    let last_file = names
+        .iter()
+        .filter_map(|name| segment_number(name))
+        .max()
+        .unwrap_or(0);
+    let numbers = Numbers::starting_at(last_row.max(last_file) + 1);
+    remove_strays(db, &**disk, &names)?;
+    let open = open_tail(db, &**disk)?;
+    Ok((
+        BodyLog::new(Arc::clone(disk), numbers.clone(), open),
+        numbers,
+    ))
+}
+
+/// Drafts, and segments whose commit never came: nobody was promised anything about them.
+fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io::Result<()> {
+    let mut known = db
+        .prepare("SELECT 1 FROM segment WHERE id = ?")
+        .map_err(std::io::Error::other)?;
+    for name in names {
+        let stray = match segment_number(name) {
+            Some(segment) => !known.exists([segment]).map_err(std::io::Error::other)?,
+            None => name.starts_with("draft-"),
+        };
+        if stray {
+            info!(file = %name, "removing a file of the body log that no commit names");
+            disk.remove(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The open segment, cut at its committed end. One that is too short, full or missing is closed:
+/// its bodies stay where they are, and `check` reports what is damaged.
+fn open_tail(db: &Connection, disk: &dyn Disk) -> std::io::Result<Option<OpenSegment>> {
+    let mut found = None;
+    for (id, end) in segments(
+        db,
+        "SELECT id, end FROM segment WHERE closed = 0 ORDER BY id",
+    )? {
+        let end = u64::try_from(end).unwrap_or(0);
+        let tail = disk
+            .open(&segment_name(id))
+            .and_then(|file| Ok((file.length()?, file)));
+        match tail {
+            Ok((len, file)) if len >= end => {
+                if len > end {
+                    info!(
+                        segment = id,
+                        octets = len - end,
+                        "cutting a tail that no commit names"
+                    );
+                    file.cut(end)?;
+                }
+                if end < SEGMENT_LEN_MAX && found.is_none() {
+                    found = Some(OpenSegment { id, file, end });
+                    continue;
+                }
+            }
+            Ok((len, _)) => {
+                error!(
+                    segment = id,
+                    len, end, "a segment is shorter than its commits say"
+                );
+            }
+            Err(e) => error!(segment = id, error = %e, "a segment cannot be opened"),
+        }
+        db.execute("UPDATE segment SET closed = 1 WHERE id = ?", [id])
+            .map_err(std::io::Error::other)?;
+    }
+    Ok(found)
+}
+
+fn segments(db: &Connection, query: &str) -> std::io::Result<Vec<(i64, i64)>> {
+    let list = || -> rusqlite::Result<Vec<(i64, i64)>> {
+        db.prepare(query)?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect()
+    };
+    list().map_err(std::io::Error::other)
+}

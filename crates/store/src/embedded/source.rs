@@ -1,0 +1,139 @@
+//! Where a message reader gets the octets of bodies from.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use mailtypes::ItemId;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Pool;
+use super::rows;
+use crate::body_log::{BodyReader, OpenBody, Place, PlaceOf};
+use crate::limits::READ_CHUNK;
+use crate::{ReadError, StoreError};
+
+/// Reads bodies in order and keeps their checksum on the way.
+pub(crate) struct Source {
+    readers: Pool<Connection>,
+    bodies: BodyReader,
+    open: Option<Reading>,
+}
+
+struct Reading {
+    id: i64,
+    body: Arc<OpenBody>,
+    /// The checksum of the octets before `at`.
+    crc: u32,
+    at: u64,
+}
+
+impl Source {
+    pub(crate) fn new(readers: Pool<Connection>, bodies: BodyReader) -> Self {
+        Self {
+            readers,
+            bodies,
+            open: None,
+        }
+    }
+
+    /// Octets from the front of `range`, at most a chunk. What lies before it in the body is read
+    /// all the same, for the checksum.
+    pub(crate) async fn read(&mut self, id: i64, range: Range<u64>) -> Result<Vec<u8>, ReadError> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|open| open.id != id || open.at > range.start)
+        {
+            self.finish().await?;
+            self.open = Some(self.open(id).await?);
+        }
+        while self.open.as_ref().is_some_and(|open| open.at < range.start) {
+            self.advance(range.start).await?;
+        }
+        self.advance(range.end).await
+    }
+
+    /// Reads what is left of the open body, so that its checksum is compared.
+    pub(crate) async fn finish(&mut self) -> Result<(), ReadError> {
+        while self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.at < open.body.place.length)
+        {
+            self.advance(u64::MAX).await?;
+        }
+        self.open = None;
+        Ok(())
+    }
+
+    /// Reads on towards `until`, at most a chunk. The last octets of a body come only after its
+    /// checksum was found right.
+    async fn advance(&mut self, until: u64) -> Result<Vec<u8>, ReadError> {
+        let Some(open) = &mut self.open else {
+            return Ok(Vec::new());
+        };
+        let (at, place) = (open.at, open.body.place);
+        let len = until.min(place.length).saturating_sub(at);
+        let mut octets = vec![0; usize::try_from(len).unwrap_or(READ_CHUNK).min(READ_CHUNK)];
+        let body = Arc::clone(&open.body);
+        let octets = self
+            .readers
+            .run(move |_| {
+                body.file
+                    .read_exact_at(&mut octets, place.at + at)
+                    .map(|()| octets)
+            })
+            .await?;
+        let damaged = || ReadError::Damaged {
+            item: ItemId::from_i64(open.id).map_or_else(String::new, |id| id.to_string()),
+            segment: place.segment,
+            offset: place.at,
+        };
+        let octets = octets.map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => damaged(),
+            _ => StoreError::from_io(&e).into(),
+        })?;
+        let crc = crc32c::crc32c_append(open.crc, &octets);
+        let end = at + octets.len() as u64;
+        if end == place.length && crc != place.crc {
+            return Err(damaged());
+        }
+        (open.crc, open.at) = (crc, end);
+        Ok(octets)
+    }
+
+    async fn open(&self, id: i64) -> Result<Reading, ReadError> {
+        let bodies = self.bodies.clone();
+        let opened = self
+            .readers
+            .run(move |db| bodies.open(&Rows(db), id))
+            .await?;
+        match opened {
+            Ok(Some(body)) => Ok(Reading {
+                id,
+                body: Arc::new(body),
+                crc: 0,
+                at: 0,
+            }),
+            Ok(None) => Err(StoreError::Disk("the body is gone".to_owned()).into()),
+            Err(e) => Err(StoreError::from_io(&e).into()),
+        }
+    }
+}
+
+/// Looks places up in the database.
+pub(crate) struct Rows<'a>(pub(crate) &'a Connection);
+
+impl PlaceOf for Rows<'_> {
+    fn place_of(&self, body: i64) -> io::Result<Option<Place>> {
+        self.0
+            .prepare_cached("SELECT segment, at, length, crc FROM body WHERE id = ?")
+            .and_then(|mut query| {
+                query
+                    .query_row([body], |row| rows::place(row, 0))
+                    .optional()
+            })
+            .map_err(io::Error::other)
+    }
+}

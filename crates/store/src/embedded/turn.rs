@@ -1,0 +1,173 @@
+//! What an order sees of the transaction it runs in, and the small steps that orders share.
+
+use mailtypes::{ItemId, Status, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::body_log::Place;
+use crate::story::{EventKind, RecipientState};
+use crate::{Lease, StoreError};
+
+/// The running transaction.
+pub(crate) struct Turn<'a> {
+    pub(crate) db: &'a Connection,
+    pub(crate) now: Timestamp,
+    /// Where the body of this order lies.
+    pub(crate) place: Option<Place>,
+    /// What this order adds to the books.
+    pub(crate) effects: Effects,
+    /// The epoch of each shard's lease.
+    pub(crate) epochs: &'a mut [i64; 256],
+    /// The last number given to a history row.
+    pub(crate) seq: &'a mut i64,
+}
+
+/// What orders add to the books; written once a turn, and undone with the order's savepoint.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) tally: Tally,
+    /// Changes of live octets by segment; a segment named here without a live octet dies.
+    pub(crate) live: Vec<(i64, i64)>,
+}
+
+/// Recipients by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) accepted: i64,
+    pub(crate) delivered: i64,
+    pub(crate) bounced: i64,
+    pub(crate) suppressed: i64,
+    pub(crate) removed: i64,
+}
+
+impl Effects {
+    pub(crate) fn live(&mut self, segment: i64, octets: i64) {
+        match self.live.iter_mut().find(|(id, _)| *id == segment) {
+            Some((_, live)) => *live += octets,
+            None => self.live.push((segment, octets)),
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (segment, octets) in &other.live {
+            self.live(*segment, *octets);
+        }
+        self.tally.accepted += other.tally.accepted;
+        self.tally.delivered += other.tally.delivered;
+        self.tally.bounced += other.tally.bounced;
+        self.tally.suppressed += other.tally.suppressed;
+        self.tally.removed += other.tally.removed;
+    }
+}
+
+impl Turn<'_> {
+    /// A result counts only while its lease holds.
+    pub(crate) fn check_lease(&self, lease: &Lease, item: ItemId) -> Result<(), StoreError> {
+        if self.epochs[usize::from(item.shard().0)] == lease.epoch {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost)
+        }
+    }
+
+    /// Writes down that something happened.
+    pub(crate) fn note(
+        &mut self,
+        item: ItemId,
+        recipient: Option<u32>,
+        kind: EventKind,
+        status: Option<&Status>,
+        detail: &str,
+    ) -> rusqlite::Result<()> {
+        *self.seq = (*self.seq + 1).max(self.now.as_millis().saturating_mul(SEQ_PER_MILLI));
+        self.db
+            .prepare_cached(
+                "INSERT INTO history (item, seq, n, at, kind, status, detail)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                item.as_i64(),
+                *self.seq,
+                recipient,
+                self.now.as_millis(),
+                kind.code(),
+                status.map(ToString::to_string),
+                detail,
+            ])?;
+        Ok(())
+    }
+
+    /// Ends one recipient: its state, and the item when it was the last. Answers the body that
+    /// the item lets go of, if so; the caller drops it with [`Turn::refer`].
+    pub(crate) fn end(
+        &mut self,
+        item: ItemId,
+        recipient: u32,
+        state: RecipientState,
+        status: Option<&Status>,
+        attempts: u32,
+    ) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.db
+            .prepare_cached(
+                "UPDATE recipient SET state = ?, due = NULL, hands = NULL,
+                        attempts = attempts + ?, status = coalesce(?, status)
+                 WHERE item = ? AND n = ?",
+            )?
+            .execute(params![
+                state.code(),
+                attempts,
+                status.map(ToString::to_string),
+                item.as_i64(),
+                recipient,
+            ])?;
+        match state {
+            RecipientState::Delivered => self.effects.tally.delivered += 1,
+            RecipientState::Bounced => self.effects.tally.bounced += 1,
+            RecipientState::Suppressed => self.effects.tally.suppressed += 1,
+            RecipientState::Removed => self.effects.tally.removed += 1,
+            RecipientState::Queued | RecipientState::Held | RecipientState::BounceOwed => {}
+        }
+        let open: i64 = self
+            .db
+            .prepare_cached("UPDATE item SET open = open - 1 WHERE id = ? RETURNING open")?
+            .query_row([item.as_i64()], |row| row.get(0))?;
+        if open > 0 {
+            return Ok(None);
+        }
+        let spans = self
+            .db
+            .prepare_cached("SELECT spans FROM item WHERE id = ?")?
+            .query_row([item.as_i64()], |row| row.get(0))?;
+        self.db
+            .prepare_cached("UPDATE item SET spans = NULL WHERE id = ?")?
+            .execute([item.as_i64()])?;
+        Ok(spans)
+    }
+
+    /// Changes how many refer to a body; nobody left means that it goes.
+    pub(crate) fn refer(&mut self, body: i64, by: i64) -> rusqlite::Result<()> {
+        if by == 0 {
+            return Ok(());
+        }
+        let row: Option<(i64, i64, i64)> = self
+            .db
+            .prepare_cached(
+                "UPDATE body SET refs = refs + ? WHERE id = ? RETURNING refs, segment, length",
+            )?
+            .query_row([by, body], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .optional()?;
+        if let Some((refs, segment, length)) = row
+            && refs <= 0
+        {
+            self.db
+                .prepare_cached("DELETE FROM body WHERE id = ?")?
+                .execute([body])?;
+            self.effects.live(segment, -length);
+        }
+        Ok(())
+    }
+}
+
+/// Room for so many history rows in a millisecond before numbers run ahead of the clock.
+const SEQ_PER_MILLI: i64 = 1024;

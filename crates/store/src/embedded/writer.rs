@@ -1,0 +1,299 @@
+//! The one writer: a batch of orders in, one append, one transaction, all answers out.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mailtypes::Timestamp;
+use rusqlite::{Connection, params};
+use tracing::{error, info, warn};
+
+use super::order::Pending;
+use super::turn::{Effects, Turn};
+use super::{database, evacuate};
+use crate::StoreError;
+use crate::body_log::{AppendError, BodyLog, BodyReader, Place, Record, segment_name};
+use crate::disk::Disk;
+
+/// Owns the only writing connection and the end of the body log. Knows no threads: the caller
+/// brings the orders and the time.
+pub(crate) struct Writer {
+    pub(crate) path: PathBuf,
+    pub(crate) db: Option<Connection>,
+    pub(crate) log: BodyLog,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) bodies: BodyReader,
+    pub(crate) epochs: Box<[i64; 256]>,
+    pub(crate) seq: i64,
+    /// Segments whose sync failed; their tails must be copied before new bodies are taken.
+    pub(crate) suspect: VecDeque<i64>,
+    /// Whether new mail may come; shared with those who ask before they send it.
+    pub(crate) accepting: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Carries out a batch and answers everyone in it.
+    pub(crate) fn turn(&mut self, mut batch: Vec<Box<dyn Pending>>, now: Timestamp) {
+        self.recover(now);
+        if batch.is_empty() {
+            return;
+        }
+        let places = self.append(&mut batch);
+        match self.transact(&mut batch, &places, now) {
+            Ok(dead) => self.unlink(&dead),
+            Err(StoreError::Full) => self.undo(&mut batch),
+            Err(error) => self.reconcile(&mut batch, &error),
+        }
+        for asked in batch {
+            asked.settle();
+        }
+        self.recover(now);
+    }
+
+    /// Whether something is broken that the next turn tries to mend, even an empty one.
+    pub(crate) fn needs_recovery(&self) -> bool {
+        self.db.is_none() || !self.suspect.is_empty()
+    }
+
+    /// Appends the bodies of a batch; an order without its place has been told why.
+    fn append(&mut self, batch: &mut [Box<dyn Pending>]) -> Vec<Option<Place>> {
+        let mut places = vec![None; batch.len()];
+        let with_body: Vec<usize> = (0..batch.len())
+            .filter(|n| batch[*n].body().is_some())
+            .collect();
+        if with_body.is_empty() {
+            return places;
+        }
+        let records: Vec<Record<'_>> = with_body
+            .iter()
+            .filter_map(|n| batch[*n].body())
+            .map(|(id, octets, crc)| Record { id, octets, crc })
+            .collect();
+        let appended = if self.needs_recovery() {
+            Err(StoreError::Disk("recovering from a disk error".to_owned()))
+        } else {
+            self.log.append(&records).map_err(|e| self.append_failed(e))
+        };
+        match appended {
+            Ok(appended) => {
+                for (n, place) in with_body.into_iter().zip(appended) {
+                    places[n] = Some(place);
+                }
+            }
+            Err(error) => with_body
+                .into_iter()
+                .for_each(|n| batch[n].fail(error.clone())),
+        }
+        places
+    }
+
+    fn append_failed(&mut self, failure: AppendError) -> StoreError {
+        match failure {
+            AppendError::Write(e) => {
+                warn!(error = %e, "the body log could not be written");
+                StoreError::from_io(&e)
+            }
+            AppendError::Sync { segment, error: e } => {
+                error!(segment, error = %e, "a sync of the body log failed; no new mail until its tail is copied");
+                self.suspect.push_back(segment);
+                self.accepting.store(false, Ordering::Release);
+                StoreError::from_io(&e)
+            }
+        }
+    }
+
+    /// One transaction for the whole batch. Answers the segments that died in it.
+    fn transact(
+        &mut self,
+        batch: &mut [Box<dyn Pending>],
+        places: &[Option<Place>],
+        now: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let Some(db) = &self.db else {
+            let error = StoreError::Disk("the database could not be opened again".to_owned());
+            batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
+            return Ok(Vec::new());
+        };
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        let mut sum = Effects::default();
+        for (asked, place) in batch.iter_mut().zip(places) {
+            if asked.body().is_some() && place.is_none() {
+                continue; // its body is not in the log, and it knows
+            }
+            db.prepare_cached("SAVEPOINT one")?.execute([])?;
+            let mut turn = Turn {
+                db,
+                now,
+                place: *place,
+                effects: Effects::default(),
+                epochs: &mut self.epochs,
+                seq: &mut self.seq,
+            };
+            if asked.apply(&mut turn) {
+                let effects = turn.effects;
+                sum.merge(&effects);
+            } else if db.is_autocommit() {
+                // SQLite gave up the whole transaction: a full disk, or an I/O error.
+                return Err(asked.why().unwrap_or(StoreError::Closed));
+            } else {
+                db.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            db.prepare_cached("RELEASE one")?.execute([])?;
+        }
+        let dead = write_effects(db, &sum, self.log.open_end(), now)?;
+        db.execute_batch("COMMIT")?;
+        Ok(dead)
+    }
+
+    /// The disk is full: the transaction certainly did not happen, and nothing is broken.
+    fn undo(&mut self, batch: &mut [Box<dyn Pending>]) {
+        batch
+            .iter_mut()
+            .for_each(|asked| asked.fail(StoreError::Full));
+        let Some(db) = &self.db else { return };
+        let undone = if db.is_autocommit() {
+            Ok(())
+        } else {
+            db.execute_batch("ROLLBACK")
+        };
+        match undone.and_then(|()| database::load_epochs(db)) {
+            Ok(epochs) => self.epochs = epochs,
+            Err(_) => self.db = None,
+        }
+    }
+
+    /// A transaction failed, perhaps in its commit: opens the database afresh, brings what it
+    /// holds down to the disk, and asks each order whether it is in there.
+    fn reconcile(&mut self, batch: &mut [Box<dyn Pending>], error: &StoreError) {
+        warn!(%error, "a transaction failed; looking what is true");
+        self.db = None;
+        match database::reopen(&self.path) {
+            Ok((db, epochs)) => {
+                batch
+                    .iter_mut()
+                    .for_each(|asked| asked.reconcile(&db, error));
+                self.db = Some(db);
+                self.epochs = epochs;
+            }
+            Err(e) => {
+                error!(error = %e, "the database cannot be opened again; no new mail until it can");
+                self.accepting.store(false, Ordering::Release);
+                let unknown = StoreError::Unknown(e.to_string());
+                batch
+                    .iter_mut()
+                    .for_each(|asked| asked.fail(unknown.clone()));
+            }
+        }
+    }
+
+    /// Mends what a disk error has left; says so once service is full again.
+    fn recover(&mut self, now: Timestamp) {
+        if !self.needs_recovery() {
+            return;
+        }
+        if self.db.is_none() {
+            match database::reopen(&self.path) {
+                Ok((db, epochs)) => {
+                    self.db = Some(db);
+                    self.epochs = epochs;
+                }
+                Err(_) => return,
+            }
+        }
+        while let (Some(segment), Some(db)) = (self.suspect.front().copied(), &self.db) {
+            match evacuate::copy_tail(db, &mut self.log, &self.bodies, segment, now) {
+                Ok(()) => {
+                    self.suspect.pop_front();
+                }
+                Err(evacuate::Failed::Log(AppendError::Sync { segment, .. })) => {
+                    self.suspect.push_back(segment);
+                    return;
+                }
+                Err(evacuate::Failed::Log(AppendError::Write(e))) => {
+                    warn!(segment, error = %e, "the tail of a segment cannot be copied yet");
+                    return;
+                }
+                Err(evacuate::Failed::Database(e)) => {
+                    warn!(segment, error = %e, "the tail of a segment cannot be copied yet");
+                    self.db = None;
+                    return;
+                }
+            }
+        }
+        if !self.accepting.swap(true, Ordering::AcqRel) {
+            info!("the store has recovered; new mail is accepted again");
+        }
+    }
+
+    /// Removes the files of segments that no row names any more.
+    fn unlink(&self, dead: &[i64]) {
+        for segment in dead {
+            self.bodies.forget(*segment);
+            if let Err(e) = self.disk.remove(&segment_name(*segment)) {
+                warn!(segment, error = %e, "a dead segment stays until the next start");
+            }
+        }
+    }
+}
+
+/// Writes the books of a turn: the end of the log, live octets, daily totals. Answers the segments
+/// without a live body, whose rows are gone with this commit.
+pub(crate) fn write_effects(
+    db: &Connection,
+    effects: &Effects,
+    open_end: Option<(i64, u64)>,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<i64>> {
+    if let Some((id, end)) = open_end
+        && effects.live.iter().any(|(segment, _)| *segment == id)
+    {
+        let end = i64::try_from(end).unwrap_or(i64::MAX);
+        let known = db
+            .prepare_cached("UPDATE segment SET end = ? WHERE id = ?")?
+            .execute(params![end, id])?;
+        if known == 0 {
+            db.execute(
+                "UPDATE segment SET closed = 1 WHERE closed = 0 AND id <> ?",
+                [id],
+            )?;
+            db.execute(
+                "INSERT INTO segment (id, closed, end, live) VALUES (?, 0, ?, 0)",
+                params![id, end],
+            )?;
+        }
+    }
+    let mut dead = Vec::new();
+    for (segment, octets) in &effects.live {
+        db.prepare_cached("UPDATE segment SET live = live + ? WHERE id = ?")?
+            .execute([octets, segment])?;
+        if *octets <= 0 {
+            let gone = db
+                .prepare_cached(
+                    "DELETE FROM segment WHERE id = ?1 AND live <= 0 AND closed = 1
+                       AND NOT EXISTS (SELECT 1 FROM body WHERE segment = ?1)",
+                )?
+                .execute([segment])?;
+            dead.extend((gone > 0).then_some(*segment));
+        }
+    }
+    let tally = effects.tally;
+    if tally != super::turn::Tally::default() {
+        db.prepare_cached(
+            "INSERT INTO daily (day, accepted, delivered, bounced, suppressed, removed)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (day) DO UPDATE SET accepted = accepted + excluded.accepted,
+               delivered = delivered + excluded.delivered, bounced = bounced + excluded.bounced,
+               suppressed = suppressed + excluded.suppressed, removed = removed + excluded.removed",
+        )?
+        .execute(params![
+            now.as_days(),
+            tally.accepted,
+            tally.delivered,
+            tally.bounced,
+            tally.suppressed,
+            tally.removed,
+        ])?;
+    }
+    Ok(dead)
+}

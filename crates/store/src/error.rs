@@ -1,0 +1,157 @@
+//! What can go wrong, sorted by what the caller does next.
+
+/// An operation on the store did not happen, or nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full: try later, when there is room.
+    #[error("the disk is full")]
+    Full,
+    /// The disk or the database failed: try later.
+    #[error("the store cannot write: {0}")]
+    Disk(String),
+    /// The commit failed half way: look by id whether it happened.
+    #[error("the outcome of the write is unknown: {0}")]
+    Unknown(String),
+    /// The lease has gone to another node: drop the result.
+    #[error("the lease of this shard belongs to another node now")]
+    LeaseLost,
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A message was not accepted; it still belongs to the sender. All of these are 4yz.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError {
+    /// Not enough room: 452 4.3.1.
+    #[error("not enough room on the disk")]
+    NoRoom,
+    /// The store failed: 451 4.3.0.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An order of an operator could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperateError {
+    /// No such item, now or in the history.
+    #[error("no such item")]
+    NoSuchItem,
+    /// Nothing of the item is in a state to which the order applies.
+    #[error("{0}")]
+    NotApplicable(&'static str),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A change of the directory could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// The address is an account already.
+    #[error("{0} is an account already")]
+    AccountExists(String),
+    /// The address is an alias already.
+    #[error("{0} is an alias already; remove the alias first")]
+    AliasExists(String),
+    /// No account has this address.
+    #[error("there is no account {0}")]
+    NoSuchAccount(String),
+    /// No alias has this address.
+    #[error("there is no alias {0}")]
+    NoSuchAlias(String),
+    /// An alias leads to the account.
+    #[error("the alias {0} leads to this account; change or remove the alias first")]
+    AliasLeadsHere(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Something could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The body's checksum does not match what the disk gave.
+    #[error("the body of {item} is damaged on disk (segment {segment}, offset {offset})")]
+    Damaged {
+        /// The item that brought the body.
+        item: String,
+        /// The segment file.
+        segment: i64,
+        /// Where in the segment.
+        offset: u64,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl StoreError {
+    /// A full disk is told apart: it is not broken, and passes.
+    pub(crate) fn from_io(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for OperateError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for DirectoryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for AcceptError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Errors that may have a fault of the store in them.
+pub(crate) trait StoreFault {
+    /// The fault, unless the error is the caller's.
+    fn store_fault(&self) -> Option<&StoreError>;
+}
+
+impl StoreFault for StoreError {
+    fn store_fault(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}
+
+macro_rules! has_store_fault {
+    ($($error:ident),*) => {$(
+        impl StoreFault for $error {
+            fn store_fault(&self) -> Option<&StoreError> {
+                match self {
+                    Self::Store(fault) => Some(fault),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+has_store_fault!(AcceptError, OperateError, DirectoryError, ReadError);

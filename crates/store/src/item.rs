@@ -1,0 +1,178 @@
+//! What goes into the queue, what comes out when it is due, and what came of it.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use mailtypes::{Envelope, ForwardPath, ItemId, Mailbox, Protocol, Status, Timestamp};
+
+use crate::AccountId;
+
+/// A message on its way in, without its body.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// What the client said of the whole message.
+    pub envelope: Envelope,
+    /// Header fields that we put in front of the body, with their CRLF.
+    pub added: String,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What its octets are like.
+    pub shape: Shape,
+    /// What the decision to accept it rested on.
+    pub facts: Facts,
+    /// Whom it is for: never empty.
+    pub recipients: Vec<NewRecipient>,
+}
+
+/// Where a message came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address.
+    pub client: IpAddr,
+    /// What it said in HELO or EHLO.
+    pub helo: String,
+    /// The protocol word.
+    pub protocol: Protocol,
+    /// Who logged in.
+    pub login: Option<String>,
+    /// TLS version and cipher.
+    pub tls: Option<String>,
+}
+
+/// What the octets of a message are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Some octet is above 127.
+    pub has_8bit: bool,
+    /// The longest line in octets, without CRLF.
+    pub longest_line: u64,
+    /// The header section in octets, with the empty line.
+    pub header_len: u64,
+    /// Where its `Return-Path` fields stand: the delivering server replaces them.
+    pub return_paths: Vec<Range<u64>>,
+}
+
+/// The facts of a decision, so that it can be judged again under another configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The form of `json`.
+    pub version: u32,
+    /// The facts as a JSON object.
+    pub json: String,
+}
+
+/// One final recipient, aliases already followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecipient {
+    /// The final address.
+    pub address: Mailbox,
+    /// What the client wrote in RCPT TO.
+    pub original: ForwardPath,
+    /// The aliases that were followed on the way, first to last.
+    pub via: Vec<Mailbox>,
+    /// Where its mail goes.
+    pub destination: Destination,
+    /// Why it goes there, for people.
+    pub reason: String,
+}
+
+/// Where the mail of a recipient goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Into the mailbox of an account of ours.
+    Account(AccountId),
+    /// To the servers of its domain.
+    Remote,
+}
+
+/// The right to schedule shards of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it.
+    pub owner: String,
+    /// Grows with each new holder; results carry it.
+    pub epoch: i64,
+    /// When it ends, unless renewed.
+    pub expires: Timestamp,
+}
+
+/// A recipient whose next attempt is due.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// The item.
+    pub item: ItemId,
+    /// Which of its recipients.
+    pub recipient: u32,
+    /// The final address.
+    pub address: Mailbox,
+    /// Where its mail goes.
+    pub destination: Destination,
+    /// The envelope of the item.
+    pub envelope: Envelope,
+    /// Size in octets, our added fields included.
+    pub size: u64,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// When the item was accepted.
+    pub accepted: Timestamp,
+}
+
+/// One delivery into a mailbox of ours.
+#[derive(Clone, Debug)]
+pub struct LocalDelivery {
+    /// The item.
+    pub item: ItemId,
+    /// Which of its recipients.
+    pub recipient: u32,
+    /// Whose mailbox.
+    pub account: AccountId,
+    /// Which folder.
+    pub folder: String,
+    /// Header fields to put in front, with their CRLF.
+    pub added: String,
+}
+
+/// What came of a delivery into a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalOutcome {
+    /// It lies there now.
+    Delivered {
+        /// Its UID in the folder.
+        uid: u32,
+    },
+    /// It lay there already: this delivery was a repetition.
+    Repeated {
+        /// Its UID in the folder.
+        uid: u32,
+    },
+    /// The account is gone.
+    NoAccount,
+    /// The recipient is no longer waiting (held, removed or ended meanwhile).
+    NotWaiting,
+    /// Not now: the store says why in its log; the recipient stays due.
+    Failed,
+}
+
+/// One try to pass a message on, and its outcome.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The item.
+    pub item: ItemId,
+    /// Which of its recipients.
+    pub recipient: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// By which way and host, for people.
+    pub detail: String,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The next host has taken it over.
+    Delivered(Status),
+    /// Try again at the given time.
+    Deferred(Status, Timestamp),
+    /// Never: a bounce is owed to the sender.
+    Failed(Status),
+}

@@ -1,0 +1,46 @@
+//! Limits of the store, with their units.
+
+use std::time::Duration;
+
+/// A body up to this size waits in memory and joins the group append, in octets.
+pub const DRAFT_MEMORY_MAX: usize = 256 * 1024;
+/// All drafts in memory together, in octets; beyond it drafts go to disk early.
+pub const DRAFTS_MEMORY_MAX: usize = 64 * 1024 * 1024;
+/// A draft on disk is forced down each time this many octets have come.
+pub const DRAFT_SYNC_EVERY: u64 = 32 * 1024 * 1024;
+/// A segment of the body log takes no new body beyond this size, in octets.
+pub const SEGMENT_LEN_MAX: u64 = 64 * 1024 * 1024;
+/// The writer appends at most this many octets of bodies in one turn.
+pub const TURN_BODY_MAX: usize = 1024 * 1024;
+/// The writer takes at most this many requests in one turn.
+pub const TURN_REQUESTS_MAX: usize = 256;
+/// Requests that may wait for the writer; more wait in front of the door.
+pub const WRITER_QUEUE_MAX: usize = 4096;
+/// Local recipients of one delivery request, so that other work gets in between.
+pub const FAN_OUT_MAX: usize = 100;
+/// Below this much free space (or 5 % of the disk, whichever is less) new mail is put off, in octets.
+pub const DISK_RESERVE: u64 = 256 * 1024 * 1024;
+/// How old a reading of the free space may be.
+pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+/// Rows of any list that one call answers.
+pub const PAGE_MAX: usize = 1000;
+/// Entries of the directory cache; a full cache is emptied.
+pub const DIRECTORY_CACHE_MAX: usize = 100_000;
+/// Threads that read.
+pub const READERS: usize = 2;
+/// The WAL grows to about this size before a checkpoint is asked for, in octets.
+pub const WAL_CHECKPOINT: u64 = 8 * 1024 * 1024;
+/// Beyond this size the writer itself waits for a checkpoint, in octets.
+pub const WAL_LEN_MAX: u64 = 256 * 1024 * 1024;
+/// Rows of finished stories deleted in one turn.
+pub const RETAIN_GROUP: usize = 500;
+/// How long a finished story is kept.
+pub const HISTORY_AGE: Duration = Duration::from_hours(30 * 24);
+/// Finished stories kept at most; older ones go early.
+pub const HISTORY_ITEMS_MAX: u64 = 10_000_000;
+/// A closed segment with less than this share of live octets is rewritten, in percent.
+pub const COMPACT_BELOW_PERCENT: u64 = 50;
+/// How often housekeeping looks for something to do.
+pub const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
+/// Octets read from the body log at a time.
+pub const READ_CHUNK: usize = 256 * 1024;
