@@ -121,7 +121,7 @@ def account_errors(rig):
     server.start()
     address = server.add_account("alice")
     for what, arguments in {
-        "an account that exists": ["account", "add", address, "--password-stdin"],
+        "an account that exists": ["account", "add", address],
         "an account that does not": ["account", "remove", "nobody@example.test"],
         "a mailbox that does not exist": ["mail", "list", "nobody@example.test"],
     }.items():

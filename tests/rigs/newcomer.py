@@ -36,8 +36,9 @@ def body(rig):
 
 
 def run_with_data(server, *arguments, stdin=None, timeout=120):
+    arguments = [argument for argument in map(str, arguments) if argument != "--data"]
     return subprocess.run(
-        [str(server.binary), *map(str, arguments), "--data", str(server.data)],
+        [str(server.binary), *arguments, "--data", str(server.data)],
         input=stdin,
         stdin=None if stdin is not None else subprocess.DEVNULL,
         capture_output=True,

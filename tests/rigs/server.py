@@ -13,6 +13,7 @@ from smtp import Smtp
 
 DOMAIN = "example.test"
 START_MAX = 20.0  # seconds until the greeting
+PAGE = 1000  # rows that one command prints
 
 
 class Server:
@@ -149,24 +150,21 @@ class Server:
 
     def add_account(self, local, password="correct horse battery"):
         address = f"{local}@{DOMAIN}"
-        self.must("account", "add", address, "--password-stdin", stdin=f"{password}\n".encode())
+        self.must("account", "add", address, stdin=f"{password}\n".encode())
         return address
 
     def entries(self, account):
-        """What `mail list` says of an account, oldest first."""
-        return rows(self.json("mail", "list", account, timeout=600))
+        """What `mail list` says of an account, oldest first, all pages of it."""
+        entries, after = [], 0
+        while after is not None:
+            page = self.json("mail", "list", account, "--after", after, "--limit", PAGE)
+            entries += page["messages"]
+            after = page["next"]
+        return entries
 
     def show(self, account, uid):
         """The raw message."""
         return self.must("mail", "show", account, uid, timeout=600)
-
-
-def rows(answer):
-    """The list in an answer, whether it stands alone or under a name."""
-    if isinstance(answer, list):
-        return answer
-    lists = [value for value in answer.values() if isinstance(value, list)]
-    return lists[0] if lists else []
 
 
 def queue_id(reply_text):

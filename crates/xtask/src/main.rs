@@ -62,5 +62,5 @@ cargo xtask COMMAND
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
   soak             the long form: power cuts, kills, ten minutes per fuzz target
   lab              unpack foreign mailers and tools under target/lab
-  rig NAME [..]    one rig of tests/rigs against the debug build
+  rig NAME [..]    one rig of tests/rigs, with its options; --release takes that build
   bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix";

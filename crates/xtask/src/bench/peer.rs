@@ -114,14 +114,8 @@ pub(super) fn postrider(folder: &Path) -> anyhow::Result<Peer> {
         .stderr(log);
     let peer = Peer::start("Postrider", port, &mut serve)?;
     let mut add = process::command(&binary.to_string_lossy());
-    add.args([
-        "account",
-        "add",
-        "alice@example.test",
-        "--password-stdin",
-        "--config",
-    ])
-    .arg(&config);
+    add.args(["account", "add", "alice@example.test", "--config"])
+        .arg(&config);
     let mut add = add
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
