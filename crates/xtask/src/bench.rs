@@ -59,14 +59,14 @@ pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Every load there is; the quick form sends a tenth.
+/// Every load there is; the quick form sends a quarter.
 fn loads(quick: bool) -> Vec<Load> {
     let mut loads = Vec::new();
     for octets in [4 * 1024, 50 * 1024] {
         for sessions in [20, 100] {
             for connections in [Connections::New, Connections::Kept] {
                 let messages = (OCTETS_MAX / octets).min(MESSAGES_MAX);
-                let messages = if quick { messages / 10 } else { messages };
+                let messages = if quick { messages / 4 } else { messages };
                 loads.push(Load {
                     sessions,
                     octets,

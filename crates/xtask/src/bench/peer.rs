@@ -71,6 +71,9 @@ impl Peer {
 impl Drop for Peer {
     /// A polite signal first: Postfix's master takes its children along.
     fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         let pid = self.child.id().to_string();
         let _ = process::succeeds(process::command("kill").args(["-TERM", &pid]));
         let start = process::now();
@@ -89,6 +92,9 @@ impl Drop for Peer {
 pub(super) fn sink() -> anyhow::Result<Peer> {
     let port = free_port()?;
     let mut command = lab::command("smtp-sink")?;
+    if is_root()? {
+        command.args(["-u", "nobody"]);
+    }
     command.arg(format!("127.0.0.1:{port}")).arg("1000");
     Peer::start("smtp-sink", port, &mut command)
 }
