@@ -1,1 +1,23 @@
-//! SMTP in: sessions, recipient policy, acceptance
+//! SMTP in: sessions, recipient policy, acceptance.
+//!
+//! A [`Receiver`] serves listeners. Each connection is a session (`session.rs`) that drives the
+//! machine of `proto::smtp`; what the client wants is answered by the dialogue (`dialogue.rs`) in
+//! three steps: gather facts, decide (pure: `recipient.rs`, `expand.rs`, `message_policy.rs`),
+//! act. A message that was accepted is durable in the store before the client hears of it.
+
+mod deadline;
+mod dialogue;
+mod expand;
+mod facts;
+mod fate;
+pub mod limits;
+mod lookup;
+mod message_policy;
+mod recipient;
+mod server;
+mod session;
+mod settings;
+mod transaction;
+
+pub use server::{Phase, Receiver};
+pub use settings::Settings;

@@ -1,0 +1,163 @@
+//! Takes connections and makes each a session of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use mailtypes::Timestamp;
+use net::{Acceptor, Clock, Full, Gate, Pass};
+use proto::smtp::Reply;
+use store::Store;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
+
+use crate::Settings;
+use crate::limits::STOP_GRACE;
+use crate::session::Session;
+
+/// Receives mail over SMTP into a store.
+pub struct Receiver<S> {
+    shared: Arc<Shared<S>>,
+    gate: Gate,
+}
+
+/// What a server is told to do; the value travels in a `tokio::sync::watch` channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Take connections and serve them.
+    Serve,
+    /// Take no more connections; those that are open go on to their own end.
+    Drain,
+    /// Take no more connections; sessions end now, those within a body in a moment.
+    Stop,
+}
+
+/// What all sessions of a receiver have in common.
+pub(crate) struct Shared<S> {
+    pub(crate) store: S,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    /// Tells the deliverer that something is due.
+    pub(crate) wake: Arc<Notify>,
+    sessions: AtomicU64,
+}
+
+impl<S: Store> Receiver<S> {
+    /// A receiver for one kind of listener. `gate` may be shared with others; `wake` is notified
+    /// after each accepted message.
+    pub fn new(
+        store: S,
+        clock: Clock,
+        settings: Arc<ArcSwap<Settings>>,
+        gate: Gate,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let sessions = AtomicU64::new(1);
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                clock,
+                settings,
+                wake,
+                sessions,
+            }),
+            gate,
+        }
+    }
+
+    /// Serves until `phase` says otherwise; returns when the last session is over. A dropped
+    /// sender means [`Phase::Stop`].
+    ///
+    /// A panic within a session ends that session and nothing else.
+    pub async fn serve(&self, mut acceptor: Acceptor, mut phase: watch::Receiver<Phase>) {
+        let mut sessions = JoinSet::new();
+        while current(&phase) == Phase::Serve {
+            tokio::select! {
+                (stream, peer) = acceptor.accept() => {
+                    self.admit(&mut sessions, stream, peer, &phase);
+                }
+                Some(ended) = sessions.join_next() => report(ended),
+                _ = phase.changed() => {}
+            }
+        }
+        drop(acceptor);
+        self.drain(sessions, phase).await;
+    }
+
+    fn admit(
+        &self,
+        sessions: &mut JoinSet<()>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        phase: &watch::Receiver<Phase>,
+    ) {
+        let pass = match self.gate.enter(peer.ip()) {
+            Ok(pass) => pass,
+            Err(full) => return self.turn_away(&stream, peer, full),
+        };
+        let number = self.shared.sessions.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
+        let session = Session::new(Arc::clone(&self.shared), stream, peer.ip(), phase.clone());
+        sessions.spawn(keep(pass, session).instrument(span));
+    }
+
+    /// Over the limit: 421 at once, and no session. RFC 5321 §3.8
+    fn turn_away(&self, stream: &TcpStream, peer: SocketAddr, full: Full) {
+        let hostname = &self.shared.settings.load().hostname;
+        let text = format!("{hostname} has too many connections: try again later");
+        let mut octets = Vec::new();
+        Reply::new(421, "4.3.2", text).write(&mut octets);
+        // A new connection has room for one line; if not, it just closes.
+        let _ = stream.try_write(&octets);
+        let client = peer.ip();
+        tracing::info!(target: "mail", command = "connect", code = 421, why = %full, %client, "refused");
+    }
+
+    /// Waits for the sessions to end; after [`Phase::Stop`] no longer than the grace.
+    async fn drain(&self, mut sessions: JoinSet<()>, mut phase: watch::Receiver<Phase>) {
+        let mut cut: Option<Timestamp> = None;
+        loop {
+            if cut.is_none() && current(&phase) == Phase::Stop {
+                // The sessions look at the same limit themselves; this is for one that hangs.
+                cut = Some(self.shared.clock.now() + STOP_GRACE * 2);
+            }
+            let until = cut.unwrap_or(Timestamp::from_millis(i64::MAX));
+            tokio::select! {
+                ended = sessions.join_next() => match ended {
+                    Some(ended) => report(ended),
+                    None => return,
+                },
+                _ = phase.changed(), if cut.is_none() => {}
+                () = self.shared.clock.sleep_until(until), if cut.is_some() => {
+                    return sessions.shutdown().await;
+                }
+            }
+        }
+    }
+}
+
+/// The phase, where a lost sender means stop.
+pub(crate) fn current(phase: &watch::Receiver<Phase>) -> Phase {
+    if phase.has_changed().is_err() {
+        Phase::Stop
+    } else {
+        *phase.borrow()
+    }
+}
+
+/// Runs a session and holds its place at the gate.
+async fn keep<S: Store>(pass: Pass, session: Session<S>) {
+    session.run().await;
+    drop(pass);
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a session failed; the others go on");
+    }
+}

@@ -1,0 +1,29 @@
+//! What all sessions of a listener share, and may change while the server runs.
+
+use std::sync::Arc;
+
+use mailtypes::{Domain, Mailbox};
+
+use proto::smtp;
+
+/// How a [`crate::Receiver`] behaves. New sessions and new transactions see a change at once;
+/// a transaction that has begun ends under the settings it began with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our name in `Received` fields.
+    pub hostname: String,
+    /// The domains whose mail is ours. `<Postmaster>` belongs to the first.
+    pub domains: Vec<Domain>,
+    /// Who gets mail for postmaster and abuse where neither is an account or alias; without one
+    /// it is the oldest account.
+    pub postmaster: Option<Mailbox>,
+    /// How the protocol behaves.
+    pub smtp: Arc<smtp::Settings>,
+}
+
+impl Settings {
+    /// Whether mail for this domain is ours.
+    pub fn is_local(&self, domain: &Domain) -> bool {
+        self.domains.contains(domain)
+    }
+}
