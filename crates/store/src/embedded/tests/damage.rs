@@ -1,0 +1,172 @@
+//! Crashes and damage.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_is_found_and_hurts_no_other() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let good = rig.accept(b"good").await;
+    let bad = rig
+        .try_accept(b"bad body", Destination::Account(ann))
+        .await
+        .unwrap();
+    let also_good = rig.accept(b"also good").await;
+    rig.deliver(bad, ann).await;
+    let file = rig.disk.open(&segment_name(1)).unwrap();
+    let mut all = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
+    file.read_exact_at(&mut all, 0).unwrap();
+    let at = all.windows(8).position(|w| w == b"bad body").unwrap();
+    rig.disk.flip_bit(&segment_name(1), at + 3);
+    let report = rig.store.check().await.unwrap();
+    assert_eq!((report.bodies, report.problems.len()), (3, 1));
+    assert_eq!(report.problems[0].item, Some(bad));
+    assert!(
+        report.problems[0]
+            .text
+            .contains("ann@example.org INBOX UID 1"),
+        "{report:?}"
+    );
+    let reader = rig
+        .store
+        .open_message(ann, "INBOX", 1)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(
+        reader.read_all().await,
+        Err(ReadError::Damaged { .. })
+    ));
+    assert_eq!(rig.read(good).await.unwrap(), b"good");
+    assert_eq!(rig.read(also_good).await.unwrap(), b"also good");
+    // Damage is reported, never cut: a start changes nothing.
+    let rig = rig.crash(false);
+    assert_eq!(rig.store.check().await.unwrap().problems.len(), 1);
+    assert_eq!(rig.read(also_good).await.unwrap(), b"also good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_record_header_is_found_too() {
+    let rig = Rig::new();
+    let id = rig.accept(b"body").await;
+    rig.disk
+        .flip_bit(&segment_name(1), crate::body_log::SEGMENT_HEADER_LEN + 9);
+    let report = rig.store.check().await.unwrap();
+    assert_eq!(report.problems[0].item, Some(id));
+    assert_eq!(rig.read(id).await.unwrap(), b"body");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_tail_is_cut_and_strays_are_removed() {
+    let rig = Rig::new();
+    let id = rig.accept(b"body").await;
+    let file = rig.disk.open(&segment_name(1)).unwrap();
+    let end = file.length().unwrap();
+    file.write_all_at(b"half a record", end).unwrap();
+    file.sync_data().unwrap();
+    rig.disk.create("draft-X").unwrap();
+    rig.disk.create(&segment_name(7)).unwrap();
+    rig.disk.create("notes.txt").unwrap();
+    rig.disk.sync_folder().unwrap();
+    let rig = rig.crash(true);
+    assert_eq!(rig.segments(), ["000001.seg", "notes.txt"]);
+    assert_eq!(
+        rig.disk.open(&segment_name(1)).unwrap().length().unwrap(),
+        end
+    );
+    assert_eq!(rig.read(id).await.unwrap(), b"body");
+    let next = rig.accept(b"next").await;
+    assert_eq!(rig.read(next).await.unwrap(), b"next");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_segment_is_reported_and_stops_nothing() {
+    let rig = Rig::new();
+    let lost = rig.accept(b"lost").await;
+    rig.disk.remove(&segment_name(1)).unwrap();
+    rig.disk.sync_folder().unwrap();
+    let rig = rig.crash(true);
+    let report = rig.store.check().await.unwrap();
+    assert_eq!(report.problems[0].item, Some(lost));
+    let next = rig.accept(b"next").await;
+    assert_eq!(rig.read(next).await.unwrap(), b"next");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_finds_what_was_tampered_with() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let delivered = rig
+        .try_accept(b"x", Destination::Account(ann))
+        .await
+        .unwrap();
+    rig.deliver(delivered, ann).await;
+    let queued = rig.accept(b"y").await;
+    rig.store.close();
+    for (statement, about, says) in [
+        (
+            "UPDATE recipient SET due = NULL WHERE item = ?",
+            queued,
+            "no next attempt",
+        ),
+        (
+            "DELETE FROM recipient WHERE item = ?",
+            queued,
+            "1 open recipients and has 0",
+        ),
+        (
+            "UPDATE recipient SET state = 13, due = NULL WHERE item = ?",
+            queued,
+            "0 ends",
+        ),
+        ("DELETE FROM history WHERE item = ?", delivered, "0 ends"),
+        (
+            "DELETE FROM delivered WHERE item = ?",
+            delivered,
+            "lies in 0 mailboxes",
+        ),
+        ("DELETE FROM body WHERE id = ?", queued, "no body"),
+        (
+            "UPDATE recipient SET state = 99 WHERE item = ?",
+            queued,
+            "no known state",
+        ),
+        (
+            "UPDATE daily SET accepted = accepted + 1 WHERE ? > 0",
+            queued,
+            "do not balance",
+        ),
+    ] {
+        let mut db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+        let tx = db.transaction().unwrap();
+        assert_eq!(
+            tx.execute(statement, [about.as_i64()]).unwrap(),
+            1,
+            "{statement}"
+        );
+        let report = audit(&tx);
+        assert!(
+            report.iter().any(|text| text.contains(says)),
+            "{statement}: {report:?}"
+        );
+        tx.rollback().unwrap();
+        assert_eq!(audit(&db), Vec::<String>::new());
+    }
+}
+
+fn audit(db: &rusqlite::Connection) -> Vec<String> {
+    use crate::embedded::queries::audit;
+    let mut found = Vec::new();
+    let next = audit::page(db, -1, 100, &mut found).unwrap();
+    assert!(
+        audit::page(db, next.unwrap(), 100, &mut found)
+            .unwrap()
+            .is_none()
+    );
+    let mut texts: Vec<String> = found.into_iter().map(|problem| problem.text).collect();
+    if !audit::totals(db).unwrap().balance() {
+        texts.push("the totals do not balance".to_owned());
+    }
+    texts
+}

@@ -1,0 +1,179 @@
+//! Disks that fail while mail comes in.
+
+use super::*;
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_write_is_told_and_costs_nothing() {
+    for (fault, expect) in [
+        (Fault::Write(ENOSPC), StoreError::Full),
+        (
+            Fault::Write(EIO),
+            StoreError::Disk(std::io::Error::from_raw_os_error(EIO).to_string()),
+        ),
+    ] {
+        let rig = Rig::new();
+        let before = rig.accept(b"before").await;
+        rig.disk.inject(fault);
+        let refused = rig.try_accept(b"refused", Destination::Remote).await;
+        assert_eq!(refused, Err(AcceptError::Store(expect)), "{fault:?}");
+        let after = rig.accept(b"after").await;
+        let rig = rig.crash(true);
+        assert_eq!(rig.read(before).await.unwrap(), b"before");
+        assert_eq!(rig.read(after).await.unwrap(), b"after");
+        assert_eq!(rig.store.queue(None, 10).await.unwrap().len(), 2);
+        rig.assert_clean().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_sync_the_tail_moves_and_service_resumes() {
+    let rig = Rig::new();
+    let first = rig.accept(b"first").await;
+    let second = rig.accept(&[b'2'; 10_000]).await;
+    let third = rig.accept(b"third").await;
+    assert_eq!(rig.segments(), ["000001.seg"]);
+    rig.disk.inject(Fault::Sync(EIO));
+    assert!(matches!(
+        rig.try_accept(b"refused", Destination::Remote).await,
+        Err(AcceptError::Store(StoreError::Disk(_)))
+    ));
+    // Only the last page of the old segment shared its fate.
+    let fourth = accept_in_the_end(&rig, b"fourth").await;
+    assert_eq!(rig.segments(), ["000001.seg", "000002.seg"]);
+    let rig = rig.crash(true);
+    for (id, body) in [
+        (first, &b"first"[..]),
+        (second, &[b'2'; 10_000]),
+        (third, b"third"),
+        (fourth, b"fourth"),
+    ] {
+        assert_eq!(rig.read(id).await.unwrap(), body);
+    }
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_new_mail_until_the_tail_has_been_copied() {
+    let rig = Rig::new();
+    rig.accept(b"first").await;
+    // The sync fails, then making the new segment fails: nothing can be taken in.
+    for fault in [Fault::Sync(EIO), Fault::Create(ENOSPC)] {
+        rig.disk.inject(fault);
+    }
+    assert!(
+        rig.try_accept(b"refused", Destination::Remote)
+            .await
+            .is_err()
+    );
+    assert!(matches!(rig.store.room(1), Err(AcceptError::Store(_))));
+    accept_in_the_end(&rig, b"second").await;
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_database_refuses_and_recovers() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let kept = rig
+        .try_accept(b"kept", Destination::Account(ann))
+        .await
+        .unwrap();
+    limit_pages(&rig, true).await;
+    let body = vec![b'x'; 1000];
+    let mut refused = 0;
+    for _ in 0..400 {
+        match rig.try_accept(&body, Destination::Remote).await {
+            Ok(_) => {}
+            Err(AcceptError::Store(StoreError::Full)) => refused += 1,
+            Err(e) => panic!("{e:?}"),
+        }
+    }
+    assert!(refused > 0, "the limit was never reached");
+    limit_pages(&rig, false).await;
+    rig.accept(b"after").await;
+    assert_eq!(
+        rig.deliver(kept, ann).await,
+        LocalOutcome::Delivered { uid: 1 }
+    );
+    rig.crash(true).assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn below_the_reserve_only_new_mail_waits() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let id = rig
+        .try_accept(b"x", Destination::Account(ann))
+        .await
+        .unwrap();
+    rig.disk.set_free(crate::limits::DISK_RESERVE);
+    rig.advance(Duration::from_secs(2));
+    let refused = rig.try_accept(b"y", Destination::Remote).await;
+    assert_eq!(refused, Err(AcceptError::NoRoom));
+    assert_eq!(
+        rig.deliver(id, ann).await,
+        LocalOutcome::Delivered { uid: 1 }
+    );
+    rig.disk.set_free(crate::limits::DISK_RESERVE + 1000);
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(rig.store.room(1000), Err(AcceptError::NoRoom));
+    assert_eq!(rig.store.room(999), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_draft_that_cannot_be_kept_leaves_nothing() {
+    let rig = Rig::new();
+    let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
+    for fault in [
+        Fault::Create(ENOSPC),
+        Fault::Write(ENOSPC),
+        Fault::Sync(EIO),
+    ] {
+        rig.disk.inject(fault);
+        assert!(
+            rig.try_accept(&large, Destination::Remote).await.is_err(),
+            "{fault:?}"
+        );
+    }
+    assert_eq!(rig.segments(), Vec::<String>::new());
+    rig.accept(&large).await;
+    rig.crash(true).assert_clean().await;
+}
+
+/// New mail comes again within some seconds.
+async fn accept_in_the_end(rig: &Rig, body: &[u8]) -> ItemId {
+    for _ in 0..100 {
+        if let Ok(id) = rig.try_accept(body, Destination::Remote).await {
+            return id;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the store does not recover");
+}
+
+/// Lets the database grow by few pages only, through the writer itself.
+async fn limit_pages(rig: &Rig, limit: bool) {
+    struct Limit(bool);
+    impl crate::embedded::order::Order for Limit {
+        type Answer = ();
+        type Error = StoreError;
+        fn apply(&mut self, turn: &mut crate::embedded::turn::Turn<'_>) -> Result<(), StoreError> {
+            let pages: i64 = turn
+                .db
+                .query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let max = if self.0 { pages + 8 } else { 1 << 30 };
+            turn.db
+                .query_row(&format!("PRAGMA max_page_count = {max}"), [], |_| Ok(()))?;
+            Ok(())
+        }
+    }
+    rig.store
+        .inner
+        .writer
+        .carry_out(Limit(limit))
+        .await
+        .unwrap();
+}

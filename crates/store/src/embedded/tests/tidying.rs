@@ -1,0 +1,147 @@
+//! Segments, stories and accounts that go.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_without_live_bodies_is_unlinked() {
+    let rig = Rig::new();
+    let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
+    let id = rig.accept(&large).await;
+    assert_eq!(rig.segments(), ["000001.seg"]);
+    rig.store.remove(id, "test").await.unwrap();
+    assert_eq!(rig.segments(), Vec::<String>::new());
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mostly_dead_segment_is_rewritten() {
+    let rig = Rig::new();
+    let kept = rig.accept(b"kept").await;
+    let mut dead = Vec::new();
+    for _ in 0..5 {
+        dead.push(rig.accept(&[b'x'; 1000]).await);
+    }
+    let reader = rig.store.open_item(kept).await.unwrap().unwrap();
+    // An open segment is left alone; a restart does not close it, a failed sync does.
+    rig.disk.inject(Fault::Sync(5));
+    assert!(
+        rig.try_accept(b"refused", Destination::Remote)
+            .await
+            .is_err()
+    );
+    for id in dead {
+        rig.store.remove(id, "test").await.unwrap();
+    }
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || keeper.round(false).unwrap())
+        .await
+        .unwrap();
+    assert!(
+        !rig.segments().contains(&"000001.seg".to_owned()),
+        "{:?}",
+        rig.segments()
+    );
+    assert_eq!(rig.read(kept).await.unwrap(), b"kept");
+    assert_eq!(reader.read_all().await.unwrap(), b"kept");
+    let rig = rig.crash(true);
+    assert_eq!(rig.read(kept).await.unwrap(), b"kept");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_with_damage_is_not_rewritten() {
+    let rig = Rig::new();
+    let damaged = rig.accept(b"damaged").await;
+    let dead = rig.accept(&[b'x'; 1000]).await;
+    rig.disk.inject(Fault::Sync(5));
+    assert!(
+        rig.try_accept(b"refused", Destination::Remote)
+            .await
+            .is_err()
+    );
+    rig.store.remove(dead, "test").await.unwrap();
+    let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
+    let (segment, at): (i64, usize) = db
+        .query_row(
+            "SELECT segment, at FROM body WHERE id = ?",
+            [damaged.as_i64()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    rig.disk.flip_bit(&segment_name(segment), at);
+    let before = rig.segments();
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || {
+        keeper.round(false).unwrap();
+        keeper.round(false).unwrap();
+    })
+    .await
+    .unwrap();
+    assert_eq!(rig.segments(), before);
+    assert_eq!(
+        rig.store.check().await.unwrap().problems[0].item,
+        Some(damaged)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_stories_go_and_the_books_still_balance() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let id = rig
+            .try_accept(b"x", Destination::Account(ann))
+            .await
+            .unwrap();
+        rig.deliver(id, ann).await;
+        done.push(id);
+    }
+    let open = rig.accept(b"still open").await;
+    rig.advance(HISTORY_AGE + Duration::from_secs(1));
+    let fresh = rig
+        .try_accept(b"x", Destination::Account(ann))
+        .await
+        .unwrap();
+    rig.deliver(fresh, ann).await;
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || keeper.round(true).unwrap())
+        .await
+        .unwrap();
+    for id in done {
+        assert!(rig.store.story(id).await.unwrap().is_none());
+    }
+    assert!(rig.store.story(open).await.unwrap().is_some());
+    assert!(rig.store.story(fresh).await.unwrap().is_some());
+    let totals = rig.store.audit().await.unwrap().totals;
+    assert_eq!((totals.accepted, totals.delivered, totals.open), (5, 4, 1));
+    assert_eq!(
+        rig.store.entries(ann, "INBOX", 0, 10).await.unwrap().len(),
+        4
+    );
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_of_a_removed_account_is_cleared_away() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    for _ in 0..3 {
+        let id = rig
+            .try_accept(b"x", Destination::Account(ann))
+            .await
+            .unwrap();
+        rig.deliver(id, ann).await;
+    }
+    assert_eq!(rig.store.check().await.unwrap().bodies, 3);
+    rig.store
+        .remove_account(&address("ann@example.org"))
+        .await
+        .unwrap();
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || keeper.round(false).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(rig.store.check().await.unwrap().bodies, 0);
+    rig.assert_clean().await;
+}

@@ -1,0 +1,200 @@
+//! Cases of mail going out of the queue.
+
+use std::time::Duration;
+
+use store::{
+    Attempt, Destination, EventKind, LocalOutcome, Outcome, RecipientState, Shape, Store,
+    StoreError,
+};
+
+use crate::Backend;
+use crate::kit::*;
+
+pub(crate) async fn delivery_happens_once_however_often_it_is_tried(mut backend: impl Backend) {
+    let store = backend.store();
+    let ann = account(&store, "ann@example.org").await;
+    let held = lease(&store).await;
+    let id = accept(
+        &store,
+        b"body\r\n",
+        &[("ann@example.org", Destination::Account(ann))],
+    )
+    .await;
+    let twice = vec![local(id, 0, ann), local(id, 0, ann)];
+    let outcomes = store.deliver_local(&held, twice.clone()).await.unwrap();
+    assert_eq!(
+        outcomes,
+        [
+            LocalOutcome::Delivered { uid: 1 },
+            LocalOutcome::Repeated { uid: 1 }
+        ]
+    );
+    drop(store);
+    backend.restart();
+    let store = backend.store();
+    let held = lease(&store).await;
+    let outcomes = store.deliver_local(&held, twice).await.unwrap();
+    assert_eq!(outcomes, [LocalOutcome::Repeated { uid: 1 }; 2]);
+    assert_eq!(store.entries(ann, "INBOX", 0, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        read(&store, ann, 1).await,
+        b"Delivered-To: 0\r\nReceived: by test\r\nbody\r\n"
+    );
+    assert!(store.due(&held, 10).await.unwrap().is_empty());
+    assert!(store.queue(None, 10).await.unwrap().is_empty());
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn one_body_serves_many_mailboxes(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let mut accounts = Vec::new();
+    for n in 0..10 {
+        accounts.push(account(&store, &format!("user{n}@example.org")).await);
+    }
+    let names: Vec<String> = (0..10).map(|n| format!("user{n}@example.org")).collect();
+    let to: Vec<_> = names
+        .iter()
+        .zip(&accounts)
+        .map(|(name, id)| (name.as_str(), Destination::Account(*id)))
+        .collect();
+    accept(&store, b"one body\r\n", &to).await;
+    assert_eq!(
+        deliver_due(&store, &held).await,
+        [LocalOutcome::Delivered { uid: 1 }; 10]
+    );
+    let report = store.check().await.unwrap();
+    assert_eq!((report.bodies, report.octets), (1, 10));
+    for id in accounts {
+        assert!(read(&store, id, 1).await.ends_with(b"\r\none body\r\n"));
+    }
+    assert_books_balance(&store).await;
+}
+
+#[expect(
+    clippy::single_range_in_vec_init,
+    reason = "one range is what is meant"
+)]
+pub(crate) async fn return_path_fields_of_the_body_are_left_out(backend: impl Backend) {
+    let store = backend.store();
+    let ann = account(&store, "ann@example.org").await;
+    let held = lease(&store).await;
+    let mut new = item(vec![recipient(
+        "ann@example.org",
+        Destination::Account(ann),
+    )]);
+    new.shape = Shape {
+        return_paths: vec![3..18],
+        ..new.shape
+    };
+    accept_item(&store, b"A:\nReturn-Path: x\nB:\n", new).await;
+    deliver_due(&store, &held).await;
+    assert_eq!(
+        read(&store, ann, 1).await,
+        b"Delivered-To: 0\r\nReceived: by test\r\nA:\nB:\n"
+    );
+}
+
+pub(crate) async fn a_deferred_recipient_comes_back_when_it_is_due(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
+    let again = backend.now() + Duration::from_mins(5);
+    let outcome = Outcome::Deferred(status(4), again);
+    let attempt = Attempt {
+        item: id,
+        recipient: 0,
+        outcome,
+        detail: "by test".to_owned(),
+    };
+    store.record(&held, vec![attempt]).await.unwrap();
+    assert!(store.due(&held, 10).await.unwrap().is_empty());
+    assert_eq!(
+        store.next_due(&held).await.unwrap(),
+        Some(Duration::from_mins(5))
+    );
+    backend.advance(Duration::from_mins(5));
+    let due = store.due(&held, 10).await.unwrap();
+    assert_eq!((due.len(), due[0].attempts), (1, 1));
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.events[0].kind, EventKind::Deferred);
+    assert_eq!(story.recipients[0].status, Some(status(4)));
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn a_failed_recipient_owes_a_bounce(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
+    let outcome = Outcome::Failed(status(5));
+    let attempt = Attempt {
+        item: id,
+        recipient: 0,
+        outcome,
+        detail: "by test".to_owned(),
+    };
+    store.record(&held, vec![attempt]).await.unwrap();
+    backend.advance(Duration::from_hours(1000));
+    assert!(store.due(&held, 10).await.unwrap().is_empty());
+    let line = &store.queue(None, 10).await.unwrap()[0];
+    assert_eq!(line.recipients[0].state, RecipientState::BounceOwed);
+    assert!(
+        store.open_item(id).await.unwrap().is_some(),
+        "the bounce needs the message"
+    );
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn mail_for_a_removed_account_is_not_lost(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let ann = account(&store, "ann@example.org").await;
+    let id = accept(
+        &store,
+        b"x",
+        &[("ann@example.org", Destination::Account(ann))],
+    )
+    .await;
+    store
+        .remove_account(&address("ann@example.org"))
+        .await
+        .unwrap();
+    // The address may have gone to somebody else meanwhile, who must not get it.
+    account(&store, "ann@example.org").await;
+    assert_eq!(deliver_due(&store, &held).await, [LocalOutcome::NoAccount]);
+    assert_eq!(store.queue(None, 10).await.unwrap()[0].id, id);
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn results_of_a_lost_lease_do_not_count(backend: impl Backend) {
+    let store = backend.store();
+    let ann = account(&store, "ann@example.org").await;
+    let old = store.lease("one", Duration::from_mins(1)).await.unwrap();
+    let id = accept(
+        &store,
+        b"x",
+        &[("ann@example.org", Destination::Account(ann))],
+    )
+    .await;
+    backend.advance(Duration::from_mins(2));
+    let new = store.lease("two", Duration::from_mins(1)).await.unwrap();
+    assert!(new.epoch > old.epoch);
+    let late = store.deliver_local(&old, vec![local(id, 0, ann)]).await;
+    assert_eq!(late, Err(StoreError::LeaseLost));
+    let outcome = Outcome::Failed(status(5));
+    let attempt = Attempt {
+        item: id,
+        recipient: 0,
+        outcome,
+        detail: String::new(),
+    };
+    assert_eq!(
+        store.record(&old, vec![attempt]).await,
+        Err(StoreError::LeaseLost)
+    );
+    assert_eq!(
+        deliver_due(&store, &new).await,
+        [LocalOutcome::Delivered { uid: 1 }]
+    );
+    assert_books_balance(&store).await;
+}
