@@ -13,6 +13,8 @@ mod disk;
 mod draft;
 mod embedded;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod item;
 mod mailbox;
 mod report;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{Place, RECORD_HEADER_LEN, segment_name};
 use crate::body_log::record::parse_record_header;
 use crate::disk::{Disk, DiskFile};
+use crate::limits::READ_CHUNK;
 
 /// Says where a body lies now; compaction moves them.
 pub(crate) trait PlaceOf {
@@ -89,6 +90,23 @@ impl BodyReader {
 }
 
 impl OpenBody {
+    /// Reads all of the body; answers what is wrong with it.
+    pub(crate) fn verify(&self, body: i64) -> io::Result<Option<&'static str>> {
+        let (mut done, mut crc) = (0, 0);
+        let mut chunk = vec![0; READ_CHUNK];
+        while done < self.place.length {
+            let left = usize::try_from(self.place.length - done).unwrap_or(READ_CHUNK);
+            let piece = &mut chunk[..left.min(READ_CHUNK)];
+            self.file.read_exact_at(piece, self.place.at.saturating_add(done))?;
+            crc = crc32c::crc32c_append(crc, piece);
+            done += piece.len() as u64;
+        }
+        if crc != self.place.crc {
+            return Ok(Some("its checksum is wrong"));
+        }
+        Ok((!self.header_fits(body)?).then_some("the header of its record is wrong"))
+    }
+
     /// Whether the record's own header says the same as the row that led here.
     pub(crate) fn header_fits(&self, body: i64) -> io::Result<bool> {
         let mut header = [0; RECORD_HEADER_LEN];

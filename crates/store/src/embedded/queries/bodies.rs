@@ -1,13 +1,10 @@
 //! Reads every body there is and compares it with its checksum.
 
-use std::io;
-
 use mailtypes::ItemId;
 use rusqlite::{Connection, params};
 
-use crate::body_log::{BodyReader, OpenBody, Place};
+use crate::body_log::{BodyReader, Place};
 use crate::embedded::source::Rows;
-use crate::limits::READ_CHUNK;
 use crate::report::Problem;
 
 /// The next bodies behind `after`.
@@ -20,7 +17,7 @@ pub(crate) fn page(db: &Connection, after: i64, limit: usize) -> rusqlite::Resul
 /// Reads one body; answers its length and what is wrong with it.
 pub(crate) fn check(db: &Connection, bodies: &BodyReader, id: i64) -> (u64, Option<Problem>) {
     match bodies.open(&Rows(db), id) {
-        Ok(Some(body)) => match verify(&body, id) {
+        Ok(Some(body)) => match body.verify(id) {
             Ok(None) => (body.place.length, None),
             Ok(Some(what)) => (body.place.length, Some(problem(db, id, body.place, what))),
             Err(e) => (
@@ -40,24 +37,6 @@ pub(crate) fn check(db: &Connection, bodies: &BodyReader, id: i64) -> (u64, Opti
             )
         }
     }
-}
-
-fn verify(body: &OpenBody, id: i64) -> io::Result<Option<&'static str>> {
-    let (mut done, mut crc) = (0, 0);
-    let mut chunk = vec![0; READ_CHUNK];
-    while done < body.place.length {
-        let take = usize::try_from(body.place.length - done)
-            .unwrap_or(READ_CHUNK)
-            .min(READ_CHUNK);
-        body.file
-            .read_exact_at(&mut chunk[..take], body.place.at + done)?;
-        crc = crc32c::crc32c_append(crc, &chunk[..take]);
-        done += take as u64;
-    }
-    if crc != body.place.crc {
-        return Ok(Some("its checksum is wrong"));
-    }
-    Ok((!body.header_fits(id)?).then_some("the header of its record is wrong"))
 }
 
 fn problem(db: &Connection, id: i64, place: Place, what: &str) -> Problem {
