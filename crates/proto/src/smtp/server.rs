@@ -196,7 +196,7 @@ impl Server {
         if closes {
             self.close();
         } else {
-            self.count_error(&reply);
+            self.count_error(reply.code());
             self.stop_if_idle();
         }
     }
@@ -240,14 +240,15 @@ impl Server {
 
     /// The machine's own no.
     fn refuse(&mut self, command: &'static str, reply: Reply) {
+        let code = reply.code();
         self.say(&reply, Flow::Flush);
-        self.count_error(&reply);
         self.events.push_back(Event::Refused { command, reply });
+        self.count_error(code);
     }
 
     /// Only what the client should have known better counts: 4yz may be our own fault.
-    fn count_error(&mut self, reply: &Reply) {
-        if reply.code() < 500 || matches!(self.phase, Phase::Closing) {
+    fn count_error(&mut self, code: u16) {
+        if code < 500 || matches!(self.phase, Phase::Closing) {
             return;
         }
         self.errors = self.errors.saturating_add(1);
