@@ -10,16 +10,29 @@ use crate::spans::Spans;
 /// Takes `bytes` for a segment file and a row that points into it: reading never panics, and only
 /// a body with the right checksum behind the right header passes.
 pub fn body_log_reader(bytes: &[u8]) {
-    let Some((row, content)) = bytes.split_first_chunk::<20>() else { return };
+    let Some((row, content)) = bytes.split_first_chunk::<20>() else {
+        return;
+    };
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|n| row[at + n]));
     // Small numbers reach inside the file; the others stay as they come.
     let place = Place {
         segment: 1,
-        at: if row[7] < 128 { number(0) % 4096 } else { number(0) },
-        length: if row[15] < 128 { number(8) % 4096 } else { number(8) },
+        at: if row[7] < 128 {
+            number(0) % 4096
+        } else {
+            number(0)
+        },
+        length: if row[15] < 128 {
+            number(8) % 4096
+        } else {
+            number(8)
+        },
         crc: u32::from_le_bytes(std::array::from_fn(|n| row[16 + n])),
     };
-    let body = OpenBody { place, file: Arc::new(Content(content.to_vec())) };
+    let body = OpenBody {
+        place,
+        file: Arc::new(Content(content.to_vec())),
+    };
     if let Ok(None) = body.verify(7) {
         let octets = body_of(content, place).expect("what passed is inside the file");
         assert_eq!(crc32c::crc32c(octets), place.crc);
@@ -33,7 +46,10 @@ pub fn body_log_reader(bytes: &[u8]) {
         length: content.len() as u64,
         crc: crc32c::crc32c(content),
     };
-    let body = OpenBody { place, file: Arc::new(Content(good)) };
+    let body = OpenBody {
+        place,
+        file: Arc::new(Content(good)),
+    };
     assert!(matches!(body.verify(7), Ok(None)));
 }
 
@@ -59,7 +75,9 @@ impl DiskFile for Content {
 
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         let at = usize::try_from(offset).map_err(io::Error::other)?;
-        let end = at.checked_add(bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        let end = at
+            .checked_add(bytes.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
         let part = self.0.get(at..end).ok_or(io::ErrorKind::UnexpectedEof)?;
         bytes.copy_from_slice(part);
         Ok(())

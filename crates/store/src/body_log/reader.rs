@@ -97,7 +97,8 @@ impl OpenBody {
         while done < self.place.length {
             let left = usize::try_from(self.place.length - done).unwrap_or(READ_CHUNK);
             let piece = &mut chunk[..left.min(READ_CHUNK)];
-            self.file.read_exact_at(piece, self.place.at.saturating_add(done))?;
+            self.file
+                .read_exact_at(piece, self.place.at.saturating_add(done))?;
             crc = crc32c::crc32c_append(crc, piece);
             done += piece.len() as u64;
         }
