@@ -33,7 +33,10 @@ fn check(facts: &HeaderFacts, len: u64) {
     assert!(facts.delivered_to.len() <= DELIVERED_TO_MAX);
     // A replaced octet takes three.
     let kept = facts.delivered_to.iter().chain(&facts.message_id);
-    assert!(kept.into_iter().all(|value| value.len() <= 3 * KEPT_VALUE_LEN_MAX));
+    assert!(
+        kept.into_iter()
+            .all(|value| value.len() <= 3 * KEPT_VALUE_LEN_MAX)
+    );
     let gone: u64 = facts.return_path.iter().map(|r| r.end - r.start).sum();
     let left: u64 = cut::remaining(len, &facts.return_path)
         .iter()
