@@ -1,1 +1,3 @@
 //! Rigs that more than one crate's tests need: worlds, transcripts, programs under test
+
+pub mod transcript;
