@@ -22,10 +22,8 @@ def body(rig):
 
     # Without a config file the commands find the server by its data folder.
     server.run = lambda *arguments, **options: run_with_data(server, *arguments, **options)
-    clients = 0
     for deliver in (by_telnet, by_swaks, by_smtplib):
-        clients += deliver(rig, server)
-    rig.check(len(server.entries(ALICE)) == clients, f"{clients} clients, as many messages")
+        deliver(rig, server)
     fan_out(rig, server)
     before = all_of(server, ALICE)
     rig.check(server.stop() == 0, "SIGTERM ends it with code 0")
@@ -51,7 +49,7 @@ def by_telnet(rig, server):
     telnet = find_program("telnet", "inetutils-telnet")
     if not telnet:
         rig.skip_part("telnet", "no telnet on this machine; `cargo xtask lab` may fetch it")
-        return 0
+        return
     process = subprocess.Popen(
         [telnet, "127.0.0.1", str(server.port)],
         stdin=subprocess.PIPE,
@@ -73,7 +71,7 @@ def by_telnet(rig, server):
     finally:
         process.kill()
         process.communicate()
-    return arrived(rig, server, "telnet", octets)
+    arrived(rig, server, "telnet", octets)
 
 
 def wait_reply(process, said):
@@ -91,7 +89,7 @@ def by_swaks(rig, server):
     swaks = find_program("swaks")
     if not swaks:
         rig.skip_part("swaks", "no swaks on this machine; `cargo xtask lab` may fetch it")
-        return 0
+        return
     octets = message("by swaks", b"hello\r\n")
     command = [swaks, "--server", f"127.0.0.1:{server.port}", "--from", "me@example.net"]
     command += ["--to", ALICE, "--helo", "me.example.net", "--data", "-"]
@@ -100,7 +98,7 @@ def by_swaks(rig, server):
     if not rig.check(done.returncode == 0, "swaks delivers"):
         print(done.stdout.decode(errors="replace"))
     # Its reading of standard input ends the message with one line end more.
-    return arrived(rig, server, "swaks", octets, also=octets + b"\r\n")
+    arrived(rig, server, "swaks", octets, also=octets + b"\r\n")
 
 
 def by_smtplib(rig, server):
@@ -108,21 +106,20 @@ def by_smtplib(rig, server):
     with smtplib.SMTP("127.0.0.1", server.port, timeout=30) as client:
         refused = client.sendmail("me@example.net", [ALICE], octets)
     rig.check(not refused, "smtplib delivers")
-    return arrived(rig, server, "smtplib", octets)
+    arrived(rig, server, "smtplib", octets)
 
 
 def arrived(rig, server, client, octets, also=None):
-    """1 when the newest message of alice is the one sent."""
+    """The message is in the mailbox of alice, as it was sent."""
     subject = re.search(rb"Subject: [^\r]*", octets).group()
     wait_until(lambda: any(subject in octets for octets in all_of(server, ALICE)), within=10)
     found = [shown for shown in all_of(server, ALICE) if subject in shown]
     if not rig.check(len(found) == 1, f"{client}: the message is in the mailbox, once"):
-        return 0
+        return
     differs = came_back(found[0], octets)
     if differs and also:
         differs = came_back(found[0], also)
     rig.check(differs is None, f"{client}: byte for byte behind the added fields {differs or ''}")
-    return 1
 
 
 def all_of(server, account):
