@@ -1,0 +1,159 @@
+//! Recipients that wait in memory because our own store failed them.
+//!
+//! They stay due in the store. One that fails again and again delays itself and nobody else, and a
+//! sick disk does not make the deliverer run hot.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use mailtypes::{ItemId, Timestamp};
+use store::Due;
+
+use crate::limits::{PAUSE_FIRST, PAUSE_MAX, WAITING_MAX};
+
+/// Which recipients wait, until when, and how often they have failed.
+#[derive(Debug, Default)]
+pub(crate) struct Patience(HashMap<(ItemId, u32), Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    failures: u32,
+    until: Timestamp,
+}
+
+impl Patience {
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no more may wait.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= WAITING_MAX
+    }
+
+    /// How often a recipient has failed in a row.
+    pub(crate) fn failures(&self, due: &Due) -> u32 {
+        self.0.get(&key(due)).map_or(0, |waiting| waiting.failures)
+    }
+
+    /// It failed once more.
+    pub(crate) fn failed(&mut self, due: &Due, now: Timestamp) {
+        let failures = self.failures(due) + 1;
+        if failures > 1 || !self.is_full() {
+            let until = now + pause(failures);
+            self.0.insert(key(due), Waiting { failures, until });
+        }
+    }
+
+    /// It has come further.
+    pub(crate) fn done(&mut self, due: &Due) {
+        if !self.0.is_empty() {
+            self.0.remove(&key(due));
+        }
+    }
+
+    /// Leaves in `due` what may be tried now, and forgets what is no longer due at all.
+    pub(crate) fn sift(&mut self, due: &mut Vec<Due>, now: Timestamp) {
+        if self.0.is_empty() {
+            return;
+        }
+        let known: HashSet<_> = due.iter().map(key).collect();
+        self.0
+            .retain(|key, waiting| waiting.until > now || known.contains(key));
+        due.retain(|due| {
+            self.0
+                .get(&key(due))
+                .is_none_or(|waiting| waiting.until <= now)
+        });
+    }
+
+    /// How long until one of them may be tried.
+    pub(crate) fn next(&self, now: Timestamp) -> Option<Duration> {
+        self.0
+            .values()
+            .map(|waiting| waiting.until.since(now))
+            .min()
+    }
+}
+
+/// The pause after a number of failures in a row.
+pub(crate) fn pause(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(DOUBLINGS_MAX);
+    PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX)
+}
+
+fn key(due: &Due) -> (ItemId, u32) {
+    (due.item, due.recipient)
+}
+
+/// More than it takes from the first pause to the longest.
+const DOUBLINGS_MAX: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use mailtypes::{Envelope, Mailbox, ReversePath};
+    use store::Destination;
+
+    use super::*;
+
+    fn due(n: u32) -> Due {
+        Due {
+            item: ItemId::generate(Timestamp::EPOCH, 1),
+            recipient: n,
+            address: Mailbox::parse("ann@example.org").unwrap(),
+            destination: Destination::Remote,
+            envelope: Envelope::from(ReversePath::Null),
+            size: 1,
+            attempts: 0,
+            accepted: Timestamp::EPOCH,
+        }
+    }
+
+    fn sifted(patience: &mut Patience, secs: i64) -> Vec<u32> {
+        let mut all = vec![due(1), due(2)];
+        patience.sift(&mut all, Timestamp::from_millis(secs * 1000));
+        all.iter().map(|due| due.recipient).collect()
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        for (failures, secs) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)] {
+            assert_eq!(pause(failures), Duration::from_secs(secs), "{failures}");
+        }
+    }
+
+    #[test]
+    fn one_waits_and_the_other_goes() {
+        let mut patience = Patience::default();
+        assert_eq!(sifted(&mut patience, 0), [1, 2]);
+        patience.failed(&due(1), Timestamp::EPOCH);
+        assert_eq!(sifted(&mut patience, 0), [2]);
+        assert_eq!(
+            patience.next(Timestamp::EPOCH),
+            Some(Duration::from_secs(1))
+        );
+        assert_eq!(sifted(&mut patience, 1), [1, 2]);
+        patience.failed(&due(1), Timestamp::from_millis(1000));
+        assert_eq!(patience.failures(&due(1)), 2);
+        assert_eq!(sifted(&mut patience, 2), [2]);
+        assert_eq!(sifted(&mut patience, 3), [1, 2]);
+        patience.done(&due(1));
+        assert_eq!(patience.failures(&due(1)), 0);
+    }
+
+    #[test]
+    fn what_is_no_longer_due_is_forgotten_and_no_more_than_the_limit_wait() {
+        let mut patience = Patience::default();
+        patience.failed(&due(1), Timestamp::EPOCH);
+        patience.sift(&mut Vec::new(), Timestamp::from_millis(500));
+        assert_eq!(patience.len(), 1);
+        patience.sift(&mut Vec::new(), Timestamp::from_millis(1000));
+        assert_eq!(patience.len(), 0);
+        for n in 0..=600 {
+            patience.failed(&due(n), Timestamp::EPOCH);
+        }
+        assert_eq!(patience.len(), WAITING_MAX);
+        assert!(patience.is_full());
+    }
+}
