@@ -79,7 +79,7 @@ CREATE INDEX recipient_address ON recipient (address_key, item);
 -- What happened: one row per attempt and per order of an operator.
 CREATE TABLE history (
   item   INTEGER NOT NULL,
-  seq    INTEGER NOT NULL,            -- grows for ever, over all items
+  seq    INTEGER NOT NULL,            -- grows within the item
   n      INTEGER,                     -- NULL: the whole item
   at     INTEGER NOT NULL,
   kind   INTEGER NOT NULL,

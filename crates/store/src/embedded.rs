@@ -159,7 +159,6 @@ impl Embedded {
             disk: Arc::clone(&disk),
             bodies: bodies.clone(),
             epochs,
-            seq: 0,
             suspect: std::collections::VecDeque::new(),
             accepting: Arc::clone(&accepting),
         };

@@ -110,9 +110,11 @@ impl OpenBody {
 
     /// Whether the record's own header says the same as the row that led here.
     pub(crate) fn header_fits(&self, body: i64) -> io::Result<bool> {
+        let Some(at) = self.place.at.checked_sub(RECORD_HEADER_LEN as u64) else {
+            return Ok(false);
+        };
         let mut header = [0; RECORD_HEADER_LEN];
-        self.file
-            .read_exact_at(&mut header, self.place.at - RECORD_HEADER_LEN as u64)?;
+        self.file.read_exact_at(&mut header, at)?;
         Ok(parse_record_header(&header) == Some((body, self.place.length, self.place.crc)))
     }
 }

@@ -50,6 +50,11 @@ impl MemoryDisk {
         self.state().faults.push(fault);
     }
 
+    /// Takes back the faults that nothing has met yet.
+    pub(crate) fn forget_faults(&self) {
+        self.state().faults.clear();
+    }
+
     /// Pretends that so many octets are free of 100 GiB.
     pub(crate) fn set_free(&self, free: u64) {
         self.state().free = Some(free);

@@ -17,8 +17,6 @@ pub(crate) struct Turn<'a> {
     pub(crate) effects: Effects,
     /// The epoch of each shard's lease.
     pub(crate) epochs: &'a mut [i64; 256],
-    /// The last number given to a history row.
-    pub(crate) seq: &'a mut i64,
 }
 
 /// What orders add to the books; written once a turn, and undone with the order's savepoint.
@@ -78,15 +76,14 @@ impl Turn<'_> {
         status: Option<&Status>,
         detail: &str,
     ) -> rusqlite::Result<()> {
-        *self.seq = (*self.seq + 1).max(self.now.as_millis().saturating_mul(SEQ_PER_MILLI));
         self.db
             .prepare_cached(
                 "INSERT INTO history (item, seq, n, at, kind, status, detail)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM history WHERE item = ?1),
+                         ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 item.as_i64(),
-                *self.seq,
                 recipient,
                 self.now.as_millis(),
                 kind.code(),
@@ -168,6 +165,3 @@ impl Turn<'_> {
         Ok(())
     }
 }
-
-/// Room for so many history rows in a millisecond before numbers run ahead of the clock.
-const SEQ_PER_MILLI: i64 = 1024;

@@ -25,7 +25,6 @@ pub(crate) struct Writer {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) bodies: BodyReader,
     pub(crate) epochs: Box<[i64; 256]>,
-    pub(crate) seq: i64,
     /// Segments whose sync failed; their tails must be copied before new bodies are taken.
     pub(crate) suspect: VecDeque<i64>,
     /// Whether new mail may come; shared with those who ask before they send it.
@@ -128,7 +127,6 @@ impl Writer {
                 place: *place,
                 effects: Effects::default(),
                 epochs: &mut self.epochs,
-                seq: &mut self.seq,
             };
             if asked.apply(&mut turn) {
                 let effects = turn.effects;

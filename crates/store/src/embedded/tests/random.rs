@@ -1,0 +1,158 @@
+//! Whatever is done in whatever order, the books balance and nothing is lost.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Attempt, Outcome};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Accept { body: usize, local: bool },
+    Deliver,
+    Defer(usize),
+    Fail(usize),
+    Hold(usize),
+    Release(usize),
+    Remove(usize),
+    FailWrite,
+    FailSync,
+    Housekeeping,
+    PowerCut,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let nth = 0..50usize;
+    prop_oneof![
+        6 => (prop_oneof![0..2000usize, Just(DRAFT_MEMORY_MAX + 1)], any::<bool>())
+            .prop_map(|(body, local)| Step::Accept { body, local }),
+        3 => Just(Step::Deliver),
+        1 => nth.clone().prop_map(Step::Defer),
+        1 => nth.clone().prop_map(Step::Fail),
+        1 => nth.clone().prop_map(Step::Hold),
+        1 => nth.clone().prop_map(Step::Release),
+        2 => nth.prop_map(Step::Remove),
+        1 => Just(Step::FailWrite),
+        1 => Just(Step::FailSync),
+        1 => Just(Step::Housekeeping),
+        1 => Just(Step::PowerCut),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn the_books_balance_whatever_happens(steps in proptest::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(run(steps));
+    }
+}
+
+async fn run(steps: Vec<Step>) {
+    let mut rig = Rig::new();
+    let ann = rig.account().await;
+    let mut accepted: Vec<(ItemId, Vec<u8>)> = Vec::new();
+    for (n, step) in steps.into_iter().enumerate() {
+        let pick = |nth: usize| accepted.get(nth % accepted.len().max(1)).map(|(id, _)| *id);
+        match step {
+            Step::Accept { body, local } => {
+                let octets = vec![u8::try_from(n % 251).unwrap(); body];
+                let to = if local {
+                    Destination::Account(ann)
+                } else {
+                    Destination::Remote
+                };
+                // A planted fault may refuse it; then nobody was promised anything.
+                if let Ok(id) = rig.try_accept(&octets, to).await {
+                    accepted.push((id, octets));
+                }
+            }
+            Step::Deliver => {
+                for due in due(&rig).await {
+                    if due.1 != Destination::Remote {
+                        rig.deliver(due.0, ann).await;
+                    }
+                }
+            }
+            Step::Defer(nth) => {
+                let again = Timestamp::from_millis(i64::MAX / 4);
+                record(&rig, pick(nth), Outcome::Deferred(status(), again)).await;
+            }
+            Step::Fail(nth) => record(&rig, pick(nth), Outcome::Failed(status())).await,
+            Step::Hold(nth) => drop(operate(pick(nth), |id| rig.store.hold(id, "x")).await),
+            Step::Release(nth) => drop(operate(pick(nth), |id| rig.store.release(id, "x")).await),
+            Step::Remove(nth) => drop(operate(pick(nth), |id| rig.store.remove(id, "x")).await),
+            Step::FailWrite => rig.disk.inject(Fault::Write(28)),
+            Step::FailSync => rig.disk.inject(Fault::Sync(5)),
+            Step::Housekeeping => {
+                let keeper = rig.keeper();
+                let _ = tokio::task::spawn_blocking(move || keeper.round(true))
+                    .await
+                    .unwrap();
+            }
+            Step::PowerCut => rig = rig.crash(true),
+        }
+    }
+    rig.disk.forget_faults();
+    let rig = rig.crash(true);
+    rig.assert_clean().await;
+    let totals = rig.store.audit().await.unwrap().totals;
+    assert_eq!(totals.accepted, accepted.len() as u64);
+    for (id, octets) in accepted {
+        let story = rig
+            .store
+            .story(id)
+            .await
+            .unwrap()
+            .expect("the story of what was accepted");
+        if !story.recipients[0].state.is_end() {
+            assert!(
+                rig.read(id).await.unwrap() == octets,
+                "the body of {id} has changed"
+            );
+        }
+    }
+}
+
+async fn operate<T, F: Future<Output = T>>(
+    id: Option<ItemId>,
+    order: impl FnOnce(ItemId) -> F,
+) -> Option<T> {
+    match id {
+        Some(id) => Some(order(id).await),
+        None => None,
+    }
+}
+
+async fn due(rig: &Rig) -> Vec<(ItemId, Destination)> {
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    let due = rig.store.due(&lease, 100).await.unwrap();
+    due.into_iter()
+        .map(|due| (due.item, due.destination))
+        .collect()
+}
+
+async fn record(rig: &Rig, id: Option<ItemId>, outcome: Outcome) {
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    if let Some(item) = id {
+        let detail = String::new();
+        let attempt = Attempt {
+            item,
+            recipient: 0,
+            outcome,
+            detail,
+        };
+        rig.store.record(&lease, vec![attempt]).await.unwrap();
+    }
+}
+
+fn status() -> mailtypes::Status {
+    mailtypes::Status::new(mailtypes::EnhancedCode::new(4, 0, 0), "as the test wants")
+}
