@@ -161,3 +161,6 @@ fn report(ended: Result<(), JoinError>) {
         tracing::error!(%error, "a session failed; the others go on");
     }
 }
+
+#[cfg(test)]
+mod tests;

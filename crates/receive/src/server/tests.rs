@@ -1,0 +1,523 @@
+//! Whole sessions over loopback, into a real store.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use mailtypes::{Domain, ItemId, Mailbox};
+use net::{Limits, listen};
+use proto::smtp;
+use store::{Embedded, ItemView, Options, RecipientState};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// A receiver on loopback. The clock stands still but for the test.
+struct World {
+    _folder: tempfile::TempDir,
+    store: Embedded,
+    clock: Clock,
+    settings: Arc<ArcSwap<Settings>>,
+    wake: Arc<Notify>,
+    phase: watch::Sender<Phase>,
+    addr: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(
+            Limits {
+                total: 100,
+                per_address: 100,
+            },
+            smtp::Settings::default(),
+        )
+        .await
+    }
+
+    async fn with(limits: Limits, smtp: smtp::Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
+        let store = open(folder.path(), &clock);
+        store
+            .add_account(&mailbox("ann@example.org"), "*")
+            .await
+            .unwrap();
+        store
+            .add_account(&mailbox("bob@example.org"), "*")
+            .await
+            .unwrap();
+        let settings = Arc::new(ArcSwap::from_pointee(Settings {
+            hostname: "mx.example.org".to_owned(),
+            domains: vec![Domain::parse("example.org").unwrap()],
+            postmaster: None,
+            smtp: Arc::new(smtp::Settings {
+                hostname: "mx.example.org".to_owned(),
+                ..smtp
+            }),
+        }));
+        let wake: Arc<Notify> = Arc::default();
+        let receiver = Receiver::new(
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&settings),
+            Gate::new(limits),
+            Arc::clone(&wake),
+        );
+        let acceptor =
+            Acceptor::new(listen::bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let addr = acceptor.local_addr().unwrap();
+        let (phase, phases) = watch::channel(Phase::Serve);
+        let task = tokio::spawn(async move { receiver.serve(acceptor, phases).await });
+        Self {
+            _folder: folder,
+            store,
+            clock,
+            settings,
+            wake,
+            phase,
+            addr,
+            task,
+        }
+    }
+
+    /// Runs a client beside the server.
+    async fn client<T: Send + 'static>(
+        &self,
+        script: impl FnOnce(&mut Client) -> T + Send + 'static,
+    ) -> T {
+        let addr = self.addr;
+        let work = tokio::task::spawn_blocking(move || script(&mut Client::connect(addr)));
+        tokio::time::timeout(Duration::from_secs(20), work)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn story(&self, id: ItemId) -> ItemView {
+        self.store.story(id).await.unwrap().unwrap()
+    }
+
+    async fn queue_len(&self) -> usize {
+        self.store.queue(None, 100).await.unwrap().len()
+    }
+}
+
+fn open(folder: &Path, clock: &Clock) -> Embedded {
+    let clock = clock.clone();
+    let options = Options {
+        seed: Some(1),
+        ..Options::new(Arc::new(move || clock.now()))
+    };
+    Embedded::open(folder, options).unwrap()
+}
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox::parse(text).unwrap()
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// Connects and reads the first reply.
+    fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The last line of the next reply.
+    fn reply(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(
+                self.0.read_line(&mut line).unwrap() > 0,
+                "the server closed"
+            );
+            if line.as_bytes()[3] == b' ' {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn expect(&mut self, start: &str) -> String {
+        let reply = self.reply();
+        assert!(reply.starts_with(start), "{reply} instead of {start}");
+        reply
+    }
+
+    fn ask(&mut self, line: &str, start: &str) -> String {
+        self.send(&format!("{line}\r\n"));
+        self.expect(start)
+    }
+
+    fn hello(&mut self) {
+        self.expect("220 mx.example.org ");
+        self.ask("EHLO client.example.net", "250 ");
+    }
+
+    /// From MAIL to the dot; answers the queue id.
+    fn letter(&mut self, to: &[&str], text: &str) -> ItemId {
+        self.ask("MAIL FROM:<eve@example.net>", "250 2.1.0");
+        for to in to {
+            self.ask(&format!("RCPT TO:<{to}>"), "250 2.1.5");
+        }
+        self.ask("DATA", "354");
+        let reply = self.ask(&format!("{text}\r\n."), "250 2.0.0 Ok: queued as ");
+        ItemId::parse(reply.rsplit(' ').next().unwrap()).unwrap()
+    }
+
+    /// Whether the server has closed.
+    fn at_end(&mut self) -> bool {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).unwrap();
+        rest.is_empty()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_in_the_queue_when_the_client_hears_250() {
+    let world = World::new().await;
+    let id = world
+        .client(|client| {
+            client.hello();
+            let id = client.letter(&["Ann+x@example.org"], "Subject: hi\r\n\r\n..dot");
+            client.ask("QUIT", "221 2.0.0");
+            assert!(client.at_end());
+            id
+        })
+        .await;
+    world.wake.notified().await;
+    let story = world.story(id).await;
+    assert_eq!(story.envelope.reverse_path.to_string(), "eve@example.net");
+    assert_eq!(story.origin.helo, "client.example.net");
+    assert_eq!(story.recipients.len(), 1);
+    assert_eq!(story.recipients[0].address, mailbox("ann+x@example.org"));
+    assert_eq!(story.recipients[0].original, "Ann+x@example.org");
+    assert_eq!(story.recipients[0].state, RecipientState::Queued);
+    assert!(
+        story
+            .facts
+            .json
+            .contains(r#"["ann@example.org",{"account":1}]"#),
+        "{:?}",
+        story.facts
+    );
+    let message = world
+        .store
+        .open_item(id)
+        .await
+        .unwrap()
+        .unwrap()
+        .read_all()
+        .await
+        .unwrap();
+    let message = String::from_utf8(message).unwrap();
+    assert!(
+        message.starts_with("Received: from client.example.net ([127.0.0.1])"),
+        "{message}"
+    );
+    assert!(message.contains("for <Ann+x@example.org>;"), "{message}");
+    assert!(
+        message.ends_with("\r\nSubject: hi\r\n\r\n.dot\r\n"),
+        "{message}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_may_come_all_at_once() {
+    let world = World::new().await;
+    let id = world
+        .client(|client| {
+            client.send(
+                "EHLO c.example.net\r\nMAIL FROM:<>\r\nRCPT TO:<ann@example.org>\r\n\
+                 RCPT TO:<nobody@example.org>\r\nRCPT TO:<x@elsewhere.example>\r\n\
+                 RCPT TO:<Postmaster>\r\nRCPT TO:<bob@example.org>\r\nVRFY ann\r\nEXPN ann\r\n\
+                 DATA\r\n",
+            );
+            for start in [
+                "220 ",
+                "250 ",
+                "250 2.1.0",
+                "250 2.1.5",
+                "550 5.1.1",
+                "550 5.7.1",
+            ] {
+                client.expect(start);
+            }
+            for start in ["250 2.1.5", "250 2.1.5", "252 2.1.5", "550 5.7.1", "354 "] {
+                client.expect(start);
+            }
+            client.send("Subject: hi\r\n\r\ntext\r\n.\r\nNOOP\r\nQUIT\r\n");
+            let queued = client.expect("250 2.0.0 Ok: queued as ");
+            client.expect("250 2.0.0");
+            client.expect("221 2.0.0");
+            ItemId::parse(queued.rsplit(' ').next().unwrap()).unwrap()
+        })
+        .await;
+    let story = world.story(id).await;
+    let to: Vec<_> = story
+        .recipients
+        .iter()
+        .map(|to| to.address.to_string())
+        .collect();
+    assert_eq!(to, ["ann@example.org", "bob@example.org"]); // the oldest account is ann: once
+    let message = world
+        .store
+        .open_item(id)
+        .await
+        .unwrap()
+        .unwrap()
+        .read_all()
+        .await
+        .unwrap();
+    assert!(
+        !String::from_utf8(message).unwrap().contains("for <"),
+        "tells of the others"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_message_comes_whole() {
+    let world = World::new().await;
+    let line = "0123456789".repeat(7) + "\r\n";
+    let text = format!("Subject: big\r\n\r\n{}end", line.repeat(30_000));
+    let sent = text.clone();
+    let id = world
+        .client(move |client| {
+            client.hello();
+            client.letter(&["ann@example.org"], &text)
+        })
+        .await;
+    let message = world
+        .store
+        .open_item(id)
+        .await
+        .unwrap()
+        .unwrap()
+        .read_all()
+        .await
+        .unwrap();
+    assert!(message.ends_with(format!("{sent}\r\n").as_bytes()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loops_end_here() {
+    let world = World::new().await;
+    world
+        .client(|client| {
+            client.hello();
+            for text in [
+                "Delivered-To: ANN@example.org\r\n".to_owned(),
+                "Received: x\r\n".repeat(101),
+            ] {
+                client.ask("MAIL FROM:<eve@example.net>", "250");
+                client.ask("RCPT TO:<ann@example.org>", "250");
+                client.ask("DATA", "354");
+                client.ask(&format!("{text}\r\ntext\r\n."), "554 5.4.6");
+            }
+            client.letter(
+                &["ann@example.org"],
+                "Delivered-To: bob@example.org\r\n\r\ntext",
+            );
+        })
+        .await;
+    assert_eq!(world.queue_len().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_accepted_leaves_nothing() {
+    let world = World::new().await;
+    world
+        .client(|client| {
+            client.hello();
+            client.ask("MAIL FROM:<eve@example.net>", "250");
+            client.ask("RCPT TO:<ann@example.org>", "250");
+            client.ask("DATA", "354");
+            client.send("half a letter\r\n");
+        })
+        .await; // gone in the midst of the body
+    world
+        .client(|client| {
+            client.hello();
+            client.ask("MAIL FROM:<eve@example.net>", "250");
+            client.ask("RCPT TO:<ann@example.org>", "250");
+            client.ask("RSET", "250");
+            client.ask("DATA", "503");
+            client.ask("MAIL FROM:<eve@example.net>", "250");
+            client.ask("RCPT TO:<ann@example.org>", "250");
+            client.ask("DATA", "354");
+            client.ask("bare \n LF\r\n.", "550 5.5.2");
+            client.letter(&["bob@example.org"], "the session goes on");
+        })
+        .await;
+    assert_eq!(world.queue_len().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_ends_a_session() {
+    let world = World::new().await;
+    let clock = world.clock.clone();
+    world
+        .client(move |client| {
+            client.hello();
+            clock.advance(Duration::from_secs(301));
+            client.expect("421 4.4.2");
+            assert!(client.at_end());
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_connections_hear_421() {
+    let limits = Limits {
+        total: 10,
+        per_address: 1,
+    };
+    let world = World::with(limits, smtp::Settings::default()).await;
+    let addr = world.addr;
+    world
+        .client(move |first| {
+            first.hello();
+            let mut second = Client::connect(addr);
+            second.expect("421 4.3.2");
+            assert!(second.at_end());
+            first.ask("NOOP", "250");
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_settings_hold_for_the_next_transaction() {
+    let world = World::new().await;
+    let settings = Arc::clone(&world.settings);
+    world
+        .client(move |client| {
+            client.hello();
+            client.ask("MAIL FROM:<>", "250");
+            client.ask("RCPT TO:<ann@example.com>", "550 5.7.1");
+            let mut changed = Settings::clone(&settings.load());
+            changed.domains.push(Domain::parse("example.com").unwrap());
+            settings.store(Arc::new(changed));
+            client.ask("RCPT TO:<ann@example.com>", "550 5.7.1");
+            client.ask("RSET", "250");
+            client.ask("MAIL FROM:<>", "250");
+            client.ask("RCPT TO:<ann@example.com>", "550 5.1.1");
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_spares_the_body_under_way() {
+    let world = World::new().await;
+    let (phase, addr) = (world.phase.clone(), world.addr);
+    world
+        .client(move |writing| {
+            writing.hello();
+            writing.ask("MAIL FROM:<eve@example.net>", "250");
+            writing.ask("RCPT TO:<ann@example.org>", "250");
+            writing.ask("DATA", "354");
+            let mut idle = Client::connect(addr);
+            idle.hello();
+            phase.send_replace(Phase::Stop);
+            idle.expect("421 4.3.2");
+            assert!(idle.at_end());
+            writing.ask("text\r\n.", "250 2.0.0 Ok: queued as");
+            writing.expect("421 4.3.2");
+            assert!(writing.at_end());
+        })
+        .await;
+    world.task.await.unwrap();
+    assert_eq!(world.store.queue(None, 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_ever() {
+    let world = World::new().await;
+    let (phase, clock) = (world.phase.clone(), world.clock.clone());
+    world
+        .client(move |client| {
+            client.hello();
+            client.ask("MAIL FROM:<eve@example.net>", "250");
+            client.ask("RCPT TO:<ann@example.org>", "250");
+            client.ask("DATA", "354");
+            phase.send_replace(Phase::Stop);
+            std::thread::sleep(Duration::from_millis(200));
+            clock.advance(STOP_GRACE);
+            assert!(client.at_end());
+        })
+        .await;
+    world.task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn draining_lets_sessions_end_by_themselves() {
+    let world = World::new().await;
+    let (phase, addr) = (world.phase.clone(), world.addr);
+    world
+        .client(move |client| {
+            client.hello();
+            phase.send_replace(Phase::Drain);
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(TcpStream::connect(addr).is_err());
+            client.letter(&["ann@example.org"], "text");
+            client.ask("QUIT", "221");
+        })
+        .await;
+    world.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_is_our_fault() {
+    let world = World::new().await;
+    let store = world.store.clone();
+    world
+        .client(move |client| {
+            client.hello();
+            client.ask("MAIL FROM:<eve@example.net>", "250");
+            client.ask("RCPT TO:<ann@example.org>", "250");
+            client.ask("DATA", "354");
+            store.close();
+            client.ask("text\r\n.", "451 4.3.0");
+            client.ask("NOOP", "250");
+        })
+        .await;
+    drop(world.phase);
+    world.task.await.unwrap();
+}
+
+/// 10,000 idle clients must fit into 16 KiB each, the kernel's part not counted.
+#[tokio::test]
+async fn a_waiting_session_is_small() {
+    let world = World::new().await;
+    let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut acceptor = Acceptor::new(listener).unwrap();
+    let addr = acceptor.local_addr().unwrap();
+    let (_client, (stream, peer)) =
+        tokio::join!(tokio::net::TcpStream::connect(addr), acceptor.accept());
+    let shared = Arc::new(Shared {
+        store: world.store.clone(),
+        clock: world.clock.clone(),
+        settings: Arc::clone(&world.settings),
+        wake: Arc::clone(&world.wake),
+        sessions: AtomicU64::new(1),
+    });
+    let session = Session::new(shared, stream, peer.ip(), world.phase.subscribe());
+    let pass = Gate::new(Limits {
+        total: 1,
+        per_address: 1,
+    })
+    .enter(peer.ip())
+    .unwrap();
+    let future = keep(pass, session).instrument(tracing::Span::none());
+    let size = size_of_val(&future);
+    assert!(size <= 3 * 1024, "{size} octets");
+}
