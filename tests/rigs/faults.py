@@ -72,15 +72,15 @@ def injections(rig):
 
 
 class Fault:
-    """While it lasts, one system call on the files that the server has open answers as told."""
+    """While it lasts, one system call on files of the data folder answers as told."""
 
     def __init__(self, rig, strace, server, call, answer):
         self.trace = rig.folder / f"strace-{call}"
         self.command = [strace, "-f", "-q", "-o", self.trace, "-e", f"trace={call}"]
         self.command += ["-e", f"inject={call}:{answer}"]
-        # Sockets and wake-ups of the runtime use the same calls: only the data folder fails.
-        # A new file is not among those yet, so opening fails everywhere.
-        if call != "openat":
+        # Sockets and wake-ups of the runtime write too: only files of the data folder fail.
+        # The other calls are for files alone, and new files have to fail as well.
+        if call in ("write", "writev"):
             for path in files_of(server.data):
                 self.command += ["-P", path]
         for pid in server.tree():

@@ -15,6 +15,9 @@ SYNCS = {"fdatasync", "fsync"}
 LINE = re.compile(r"^(?P<pid>\d+) (?P<rest>.*)$")
 STARTED = re.compile(r"^(?P<call>\w+)\((?P<fd>\d+)<(?P<path>[^>]*)>(?P<arguments>.*)$")
 RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>(?P<arguments>.*)$")
+# Replies to pipelined commands may leave in one call.
+GO_AHEAD = re.compile(r'(?:"|\\n)354 ')
+STORED = re.compile(r'(?:"|\\n)250 2\.0\.0 .*queued as')
 RESULT = re.compile(r"\)\s+= (?P<result>-?\d+)")
 
 
@@ -76,9 +79,9 @@ def stories_of(calls, data):
     story = None
     for call, path, arguments in calls:
         if path.startswith(("socket:", "TCP")):
-            if '"354' in arguments:
+            if GO_AHEAD.search(arguments):
                 story = []
-            elif story is not None and '"250 2.0.0' in arguments:
+            elif story is not None and STORED.search(arguments):
                 yield story
                 story = None
         elif story is not None and path.startswith(data):
