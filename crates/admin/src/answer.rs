@@ -25,7 +25,6 @@ pub struct House {
 }
 
 /// An answer, and the octets that belong to it.
-#[derive(Debug)]
 pub struct Reply {
     /// The answer.
     pub answer: Answer,

@@ -73,7 +73,9 @@ async fn check_target(
     if target.folded() == *address {
         return Err(leads_back(address));
     }
-    if !is_ours(house, target) || listing(store, target).await?.is_some() {
+    // Without a configuration at least the alias's own domain is known to be ours.
+    let ours = is_ours(house, target) || target.host == address.host;
+    if !ours || listing(store, target).await?.is_some() {
         return Ok(());
     }
     let text = format!("the target {target} is neither an account nor an alias here; add it first");
