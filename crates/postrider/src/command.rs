@@ -1,0 +1,79 @@
+//! One file per verb. Each gives its exit code.
+
+pub(crate) mod account;
+pub(crate) mod alias;
+pub(crate) mod audit;
+pub(crate) mod check;
+pub(crate) mod mail;
+pub(crate) mod queue;
+pub(crate) mod quickstart;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod trace;
+
+use admin::{Answer, Request};
+
+use crate::ask::ask;
+use crate::cli::{Global, Verb};
+use crate::failure::{Failure, code};
+use crate::output::Output;
+
+/// Does what the command line says.
+pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, Failure> {
+    match verb {
+        Verb::Quickstart(args) => quickstart::run(global, &args, out),
+        Verb::Serve(args) => serve::run(global, &args),
+        Verb::Check => check::run(global, out),
+        Verb::Status => status::run(global, out),
+        Verb::Account(verb) => account::run(global, verb, out),
+        Verb::Alias(verb) => alias::run(global, verb, out),
+        Verb::Mail(verb) => mail::run(global, verb, out),
+        Verb::Trace(args) => trace::run(global, args, out),
+        Verb::Queue(verb) => queue::run(global, verb, out),
+        Verb::Audit => audit::run(global, out),
+    }
+}
+
+/// Options of every list.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Page {
+    /// Go on behind this one (the last list ended with it).
+    #[arg(long, value_name = "LAST")]
+    after: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    limit: usize,
+}
+
+/// Gives an order and says what came of it.
+fn order(global: &Global, request: Request, out: &mut Output) -> Result<u8, Failure> {
+    let answer = ask(global, request, out)?;
+    if global.json {
+        out.json(&answer)?;
+    } else if let Answer::Done(done) = answer {
+        out.line(done.message)?;
+    }
+    Ok(code::DONE)
+}
+
+/// An answer of a kind that belongs to another question.
+fn unexpected() -> Failure {
+    let cause = "the server answered something else: program and server differ in version";
+    Failure::new(
+        code::UNAVAILABLE,
+        cause,
+        "restart the server with this program",
+    )
+}
+
+/// Says that a list has more rows.
+fn say_more(
+    next: Option<impl std::fmt::Display>,
+    option: &str,
+    out: &mut Output,
+) -> std::io::Result<()> {
+    match next {
+        Some(next) => out.line(format!("there may be more: add --{option} {next}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,142 @@
+//! `account add|list|remove|passwd`
+
+use std::io::{BufRead, IsTerminal};
+
+use admin::{Answer, Request, password};
+use mailtypes::Secret;
+
+use super::{Page, order, say_more, unexpected};
+use crate::ask::ask;
+use crate::cli::Global;
+use crate::failure::{Failure, code};
+use crate::output::Output;
+
+/// What to do with accounts.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// Adds an account. Asks for its password, or reads it from standard input.
+    Add {
+        /// Its address.
+        address: String,
+        /// Make up a password and print it.
+        #[arg(long)]
+        generate: bool,
+    },
+    /// Lists accounts.
+    List(Page),
+    /// Removes an account and all its mail.
+    Remove {
+        /// Its address.
+        address: String,
+    },
+    /// Changes a password. Asks for it, or reads it from standard input.
+    Passwd {
+        /// The address of the account.
+        address: String,
+        /// Make up a password and print it.
+        #[arg(long)]
+        generate: bool,
+    },
+}
+
+pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, Failure> {
+    match verb {
+        Verb::Add { address, generate } => {
+            with_password(global, generate, out, |password_hash| Request::AccountAdd {
+                address,
+                password_hash,
+            })
+        }
+        Verb::Passwd { address, generate } => {
+            with_password(global, generate, out, |password_hash| {
+                Request::AccountPasswd {
+                    address,
+                    password_hash,
+                }
+            })
+        }
+        Verb::Remove { address } => order(global, Request::AccountRemove { address }, out),
+        Verb::List(page) => list(global, page, out),
+    }
+}
+
+fn list(global: &Global, page: Page, out: &mut Output) -> Result<u8, Failure> {
+    let request = Request::AccountList {
+        after: page.after,
+        limit: page.limit,
+    };
+    let answer = ask(global, request, out)?;
+    if global.json {
+        out.json(&answer)?;
+        return Ok(code::DONE);
+    }
+    let Answer::Accounts(view) = answer else {
+        return Err(unexpected());
+    };
+    if view.accounts.is_empty() {
+        out.line("no accounts yet; add one: postrider account add ADDRESS")?;
+        return Ok(code::DONE);
+    }
+    let row = |account: admin::view::AccountView| vec![account.address, account.created];
+    let rows: Vec<_> = view.accounts.into_iter().map(row).collect();
+    out.table(&["ADDRESS", "ADDED"], &rows)?;
+    say_more(view.next, "after", out)?;
+    Ok(code::DONE)
+}
+
+/// Takes a password, gives the order with its hash, and prints the password if it was made up.
+fn with_password(
+    global: &Global,
+    generate: bool,
+    out: &mut Output,
+    request: impl FnOnce(String) -> Request,
+) -> Result<u8, Failure> {
+    let password = if generate {
+        password::generate(&mut rand::rng())
+    } else {
+        read_password()?
+    };
+    let hash = password::hash(&password, &mut rand::rng()).map_err(|why| {
+        let way_out = "take another one, or let --generate make one up";
+        Failure::new(code::DATAERR, why.to_string(), way_out)
+    })?;
+    if !(generate && global.json) {
+        let done = order(global, request(hash), out)?;
+        if generate {
+            out.line(format!("password: {}", password.expose()))?;
+        }
+        return Ok(done);
+    }
+    let answer = ask(global, request(hash), out)?;
+    let mut value = serde_json::to_value(answer).map_err(std::io::Error::from)?;
+    value["password"] = password.expose().as_str().into();
+    out.json(&value)?;
+    Ok(code::DONE)
+}
+
+/// Twice from a person, once from a program.
+fn read_password() -> Result<Secret<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line)?;
+        let password = line.trim_end_matches(['\r', '\n']).to_owned();
+        if password.is_empty() {
+            let way_out = "pipe one line with the password, or let --generate make one up";
+            return Err(Failure::new(
+                code::USAGE,
+                "no password on standard input",
+                way_out,
+            ));
+        }
+        return Ok(Secret::new(password));
+    }
+    let first = rpassword::prompt_password("Password: ")?;
+    if first != rpassword::prompt_password("Again: ")? {
+        return Err(Failure::new(
+            code::DATAERR,
+            "the two passwords differ",
+            "try again",
+        ));
+    }
+    Ok(Secret::new(first))
+}

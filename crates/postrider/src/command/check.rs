@@ -1,0 +1,118 @@
+//! `check`: is the configuration right, and with `--data`: is every body readable.
+
+use admin::{Answer, Request};
+
+use super::unexpected;
+use crate::ask::ask;
+use crate::cli::Global;
+use crate::config::{Config, write_duration, write_size};
+use crate::failure::{Failure, code};
+use crate::output::Output;
+use crate::place;
+
+pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {
+    match &global.data {
+        None => check_config(global, out),
+        // Alone it means the folder that would be found without it.
+        Some(None) => {
+            let global = Global {
+                data: None,
+                ..global.clone()
+            };
+            check_data(&global, out)
+        }
+        Some(Some(_)) => check_data(global, out),
+    }
+}
+
+fn check_config(global: &Global, out: &mut Output) -> Result<u8, Failure> {
+    let (path, config) = place::config(global)?;
+    let lines = describe(&config);
+    if global.json {
+        let values: serde_json::Map<_, _> = lines
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.into()))
+            .collect();
+        out.json(&serde_json::json!({"config": path, "right": true, "values": values}))?;
+        return Ok(code::DONE);
+    }
+    out.line(format!(
+        "{} is right. It says, defaults included:",
+        path.display()
+    ))?;
+    for (key, value) in lines {
+        out.line(format!("  {key} = {value}"))?;
+    }
+    Ok(code::DONE)
+}
+
+fn describe(config: &Config) -> Vec<(&'static str, String)> {
+    let join = |texts: Vec<String>| texts.join(", ");
+    vec![
+        ("hostname", config.hostname.to_string()),
+        ("data", config.data.display().to_string()),
+        (
+            "domains",
+            join(config.domains.iter().map(ToString::to_string).collect()),
+        ),
+        (
+            "listen",
+            join(
+                config
+                    .listen
+                    .iter()
+                    .map(|l| l.address.to_string())
+                    .collect(),
+            ),
+        ),
+        (
+            "user",
+            config
+                .user
+                .clone()
+                .unwrap_or_else(|| "(postrider, when root starts it)".to_owned()),
+        ),
+        (
+            "postmaster",
+            config
+                .postmaster
+                .as_ref()
+                .map_or_else(|| "(the oldest account)".to_owned(), ToString::to_string),
+        ),
+        ("message_size_max", write_size(config.message_size_max)),
+        ("recipients_max", config.recipients_max.to_string()),
+        ("connections_max", config.connections_max.to_string()),
+        (
+            "connections_per_address_max",
+            config.connections_per_address_max.to_string(),
+        ),
+        ("errors_max", config.errors_max.to_string()),
+        ("command_timeout", write_duration(config.command_timeout)),
+        ("body_timeout", write_duration(config.body_timeout)),
+        ("session_timeout", write_duration(config.session_timeout)),
+        ("log", format!("{:?}", config.log).to_lowercase()),
+    ]
+}
+
+fn check_data(global: &Global, out: &mut Output) -> Result<u8, Failure> {
+    let answer = ask(global, Request::Check, out)?;
+    if global.json {
+        out.json(&answer)?;
+    }
+    let Answer::Check(check) = answer else {
+        return Err(unexpected());
+    };
+    let right = check.problems.is_empty();
+    if !global.json {
+        for problem in &check.problems {
+            let id = problem.id.as_deref().unwrap_or("-");
+            out.line(format!("problem: {id}: {}", problem.text))?;
+        }
+        let verdict = if right { "all are whole" } else { "see above" };
+        out.line(format!(
+            "read {} bodies of {} octets: {verdict}",
+            check.bodies, check.octets
+        ))?;
+    }
+    Ok(if right { code::DONE } else { code::NO })
+}

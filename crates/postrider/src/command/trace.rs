@@ -1,0 +1,145 @@
+//! `trace`: where is my letter?
+
+use admin::view::{EventView, RecipientView, StoryView, TraceView};
+use admin::{Answer, Request};
+
+use super::{say_more, unexpected};
+use crate::ask::ask;
+use crate::cli::Global;
+use crate::failure::{Failure, code};
+use crate::output::Output;
+
+/// What to trace.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A queue id, or an address.
+    #[arg(value_name = "ID|ADDRESS")]
+    what: String,
+    /// For an address: only messages before this queue id.
+    #[arg(long, value_name = "ID")]
+    before: Option<String>,
+    /// For an address: at most so many messages.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: usize,
+}
+
+pub(crate) fn run(global: &Global, args: Args, out: &mut Output) -> Result<u8, Failure> {
+    let request = Request::Trace {
+        what: args.what,
+        before: args.before,
+        limit: args.limit,
+    };
+    let answer = ask(global, request, out)?;
+    if global.json {
+        out.json(&answer)?;
+        return Ok(code::DONE);
+    }
+    match answer {
+        Answer::Story(story) => tell(&story, out)?,
+        Answer::Trace(trace) => list(&trace, out)?,
+        _ => return Err(unexpected()),
+    }
+    Ok(code::DONE)
+}
+
+/// The story of one message, in the order in which it happened.
+pub(crate) fn tell(story: &StoryView, out: &mut Output) -> std::io::Result<()> {
+    out.line(format!(
+        "{}  {} octets from {}",
+        story.id,
+        story.size,
+        sender(&story.from)
+    ))?;
+    let login = story
+        .login
+        .as_deref()
+        .map(|login| format!(", login {login}"));
+    let tls = story.tls.as_deref().map(|tls| format!(", {tls}"));
+    out.line(format!(
+        "{}  accepted by {} from {} ({}){}{}",
+        story.accepted,
+        story.protocol,
+        story.client,
+        story.helo,
+        login.unwrap_or_default(),
+        tls.unwrap_or_default(),
+    ))?;
+    for event in story
+        .events
+        .iter()
+        .filter(|event| event.recipient.is_none())
+    {
+        out.line(event_line(event))?;
+    }
+    for recipient in &story.recipients {
+        tell_recipient(story, recipient, out)?;
+    }
+    Ok(())
+}
+
+fn tell_recipient(
+    story: &StoryView,
+    recipient: &RecipientView,
+    out: &mut Output,
+) -> std::io::Result<()> {
+    out.line(format!("\n{}  {}", recipient.address, recipient.state))?;
+    out.line(format!("  asked for   {}", recipient.original))?;
+    out.line(format!("  goes there  {}", recipient.reason))?;
+    for event in &story.events {
+        if event.recipient.as_deref() == Some(recipient.address.as_str()) {
+            out.line(format!("  {}", event_line(event)))?;
+        }
+    }
+    match (&recipient.due, &recipient.status) {
+        (Some(due), _) => out.line(format!(
+            "  next try    {due}, after {} so far",
+            recipient.attempts
+        )),
+        (None, _) => Ok(()),
+    }
+}
+
+fn event_line(event: &EventView) -> String {
+    let status = event.status.as_deref().map(|status| format!("  {status}"));
+    let detail = Some(event.detail.as_str()).filter(|detail| !detail.is_empty());
+    format!(
+        "{}  {}{}{}",
+        event.at,
+        event.what,
+        status.unwrap_or_default(),
+        detail
+            .map(|detail| format!("  ({detail})"))
+            .unwrap_or_default(),
+    )
+}
+
+fn list(trace: &TraceView, out: &mut Output) -> std::io::Result<()> {
+    let rows: Vec<_> = trace
+        .items
+        .iter()
+        .flat_map(|item| {
+            item.recipients.iter().map(|recipient| {
+                vec![
+                    item.id.clone(),
+                    item.accepted.clone(),
+                    sender(&item.from).to_owned(),
+                    recipient.address.clone(),
+                    recipient.state.clone(),
+                ]
+            })
+        })
+        .collect();
+    out.table(&["QUEUE ID", "ACCEPTED", "FROM", "TO", "STATE"], &rows)?;
+    if let Some(item) = trace.items.first() {
+        out.line(format!(
+            "\nthe whole story of one: postrider trace {}",
+            item.id
+        ))?;
+    }
+    say_more(trace.next.as_deref(), "before", out)
+}
+
+/// A sender for people. RFC 5321 §4.5.5
+pub(crate) fn sender(from: &str) -> &str {
+    if from.is_empty() { "<>" } else { from }
+}

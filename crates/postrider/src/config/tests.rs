@@ -1,0 +1,66 @@
+//! Right files, and wrong ones with the text that their author gets to read.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, "postrider.toml", Path::new("/etc/postrider"))
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_full_file_is_understood() {
+    let config = parse(include_str!("../../../../examples/postrider.toml")).unwrap();
+    assert_eq!(config.hostname.as_str(), "mx.example.org");
+    assert_eq!(config.listen.len(), 2);
+}
+
+#[test]
+fn an_empty_file_has_safe_defaults() {
+    let config = parse("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.domains, std::slice::from_ref(&config.hostname));
+    assert_eq!(config.data, Path::new("/var/lib/postrider"));
+}
+
+#[test]
+fn values_become_types() {
+    let config = parse(
+        r#"
+        hostname = "MX.Example.org."
+        data = "mail"
+        listen = ["127.0.0.1:25", { address = "[::1]:2525", line_ends = "repair" }]
+        message_size_max = "1 MiB"
+        session_timeout = "1h"
+        log = "json"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.domains, [Domain::parse("mx.example.org").unwrap()]);
+    assert_eq!(config.data, Path::new("/etc/postrider/mail"));
+    assert_eq!(config.listen[1].line_ends, LineEnds::Repair);
+    assert_eq!(config.listen[0].line_ends, LineEnds::Refuse);
+    assert_eq!(config.message_size_max, 1 << 20);
+    assert_eq!(config.session_timeout, Duration::from_hours(1));
+    assert_eq!(config.log, LogForm::Json);
+}
+
+#[test]
+fn every_example_is_right() {
+    for (key, example) in keys::KEYS {
+        parse(example).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+}
+
+#[test]
+fn wrong_files_are_told_with_line_and_caret() {
+    let golden = include_str!("tests/wrong.txt").replace('\r', "");
+    let mut written = String::new();
+    for case in golden.split("=== ").skip(1) {
+        let (title, rest) = case.split_once('\n').unwrap();
+        let (text, _) = rest.split_once("---\n").unwrap();
+        let error = parse(text).expect_err(title);
+        written += &format!("=== {title}\n{text}---\n{error}\n\n");
+    }
+    let same = written.trim_end() == golden.trim_end();
+    assert!(same, "tests/wrong.txt should be:\n{written}");
+}

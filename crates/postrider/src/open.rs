@@ -1,0 +1,50 @@
+//! What is wrong when a data folder does not open, and what to do about it.
+
+use std::path::Path;
+
+use store::OpenError;
+
+use crate::failure::{Failure, code};
+use crate::privileges::acting_user;
+
+/// The failure of a command or server on `data`.
+pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
+    let name = data.display();
+    match error {
+        OpenError::NotWritable { path, error } => not_writable(data, path, error),
+        OpenError::InUse(holder) => {
+            let who = holder.pid.map_or_else(
+                || "another process".to_owned(),
+                |pid| format!("process {pid}"),
+            );
+            let cause = format!("another Postrider ({who}) works on the data folder {name}");
+            let way_out = format!("stop {who} first, or name another folder with --data");
+            Failure::new(code::TEMPFAIL, cause, way_out)
+        }
+        OpenError::Newer { .. } => {
+            let cause = format!("cannot open the data folder {name}: {error}");
+            let way_out = "install that newer version of postrider, or a later one";
+            Failure::new(code::DATAERR, cause, way_out)
+        }
+        OpenError::Database(_) | OpenError::Log(_) => {
+            let cause = format!("cannot open the data folder {name}: {error}");
+            let way_out = "look at the disk and at the owner of the files in the folder";
+            Failure::new(code::IOERR, cause, way_out)
+        }
+    }
+}
+
+fn not_writable(data: &Path, path: &Path, error: &std::io::Error) -> Failure {
+    let user = acting_user();
+    let cause = format!("cannot write {} as user {user}: {error}", path.display());
+    let way_out = match error.kind() {
+        std::io::ErrorKind::StorageFull => "make room on the disk".to_owned(),
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => format!(
+            "sudo install -d -m 700 -o {user} {0} && sudo chown -R {user} {0}, or name another \
+             folder with `data` in the configuration",
+            data.display()
+        ),
+        _ => "name another folder with `data` in the configuration".to_owned(),
+    };
+    Failure::new(code::CANTCREAT, cause, way_out)
+}

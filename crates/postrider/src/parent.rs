@@ -1,0 +1,197 @@
+//! The parent that stays root: it opens sockets, starts the server as another user, and waits.
+//!
+//! It reads the configuration and nothing else: no mail, no store. Its child may ask for
+//! listeners, and gets exactly those that the configuration names at that moment.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use net::handoff::{self, Parent, Request, Served};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::failure::{Failure, code};
+use crate::server::Sockets;
+
+/// Runs the server as `user` and gives the exit code that it ends with.
+pub(crate) fn run(
+    global: &Global,
+    path: &Path,
+    config: &Config,
+    user: &User,
+    sockets: Sockets,
+) -> Result<u8, Failure> {
+    prepare_data(&config.data, user)?;
+    let addresses = addresses(config);
+    let opener = Opener {
+        path: path.to_owned(),
+        allowed: addresses.clone(),
+        ready: open_all(&sockets, &addresses)?,
+        sockets,
+    };
+    let (parent, theirs) = handoff::pair()?;
+    let child = start(global, path, &config.data, user, theirs)?;
+    std::thread::Builder::new()
+        .name("handoff".to_owned())
+        .spawn(move || serve(&parent, opener))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let status = runtime.block_on(wait(child))?;
+    Ok(exit_code(status))
+}
+
+/// Makes the data folder for the user, closed to others. What is there stays as it is, except
+/// that it gets the right owner.
+fn prepare_data(data: &Path, user: &User) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        let cause = format!("cannot prepare the data folder {}: {error}", data.display());
+        let way_out = "make the folder above it, or name another with `data` in the configuration";
+        Failure::new(code::CANTCREAT, cause, way_out)
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(data) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(failed(error));
+        }
+        _ => {}
+    }
+    let owner = std::fs::symlink_metadata(data).map_err(failed)?;
+    if owner.is_dir() && owner.uid() == 0 {
+        // A folder that root has just made or emptied; files in it stay with whom they belong to.
+        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+        chown(data, Some(uid), Some(gid)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn start(
+    global: &Global,
+    path: &Path,
+    data: &Path,
+    user: &User,
+    theirs: OwnedFd,
+) -> Result<Child, Failure> {
+    // The same program, even when its file has been replaced since.
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg("serve")
+        .arg("--child")
+        .arg("--config")
+        .arg(path);
+    if global.data.is_some() {
+        command.arg("--data").arg(data);
+    }
+    // `uid` also drops the supplementary groups; a group of its own keeps Ctrl-C from being told twice.
+    command
+        .gid(user.gid.as_raw())
+        .uid(user.uid.as_raw())
+        .process_group(0)
+        .stdin(Stdio::from(theirs));
+    command.spawn().map_err(|error| {
+        let cause = format!("cannot start the server as user {}: {error}", user.name);
+        Failure::new(code::OSERR, cause, "")
+    })
+}
+
+/// What the child may have.
+struct Opener {
+    path: std::path::PathBuf,
+    allowed: Vec<SocketAddr>,
+    /// Opened before the child started, so that a taken port is told early.
+    ready: Vec<(SocketAddr, TcpListener)>,
+    sockets: Sockets,
+}
+
+impl Opener {
+    fn open(&mut self, addr: SocketAddr) -> Result<TcpListener, String> {
+        // The file may have changed since; a wrong one changes nothing.
+        if let Ok(config) = Config::read(&self.path) {
+            self.allowed = addresses(&config);
+        }
+        if !self.allowed.contains(&addr) {
+            return Err(format!("{addr} is not in the configuration"));
+        }
+        if let Some(index) = self.ready.iter().position(|(ready, _)| *ready == addr) {
+            return Ok(self.ready.swap_remove(index).1);
+        }
+        match self.sockets.open(addr, &self.allowed) {
+            Ok(Some(listener)) => Ok(listener),
+            Ok(None) => Err(format!(
+                "a dual-stack socket from systemd serves {addr} already"
+            )),
+            Err(failure) => Err(failure.to_string()),
+        }
+    }
+}
+
+fn addresses(config: &Config) -> Vec<SocketAddr> {
+    config.listen.iter().map(|listen| listen.address).collect()
+}
+
+fn open_all(
+    sockets: &Sockets,
+    addresses: &[SocketAddr],
+) -> Result<Vec<(SocketAddr, TcpListener)>, Failure> {
+    let mut ready = Vec::new();
+    for addr in addresses {
+        if let Some(listener) = sockets.open(*addr, addresses)? {
+            ready.push((*addr, listener));
+        }
+    }
+    Ok(ready)
+}
+
+/// Answers the child until it has ended, or says something that no child of ours would.
+fn serve(parent: &Parent, mut opener: Opener) {
+    loop {
+        let served = parent.serve_one(|request| match request {
+            Request::Bind(addr) => opener.open(addr),
+        });
+        match served {
+            Ok(Served::Answered) => {}
+            Ok(Served::ChildGone) => return,
+            Err(error) => {
+                tracing::error!(%error, "the server asked for something odd: no more sockets");
+                return;
+            }
+        }
+    }
+}
+
+/// Passes signals on and waits for the child.
+async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let pid = i32::try_from(child.id()).map(Pid::from_raw);
+    let mut waiting = tokio::task::spawn_blocking(move || child.wait());
+    loop {
+        let pass_on = tokio::select! {
+            status = &mut waiting => return status.map_err(std::io::Error::other)?,
+            _ = terminate.recv() => Signal::SIGTERM,
+            _ = interrupt.recv() => Signal::SIGTERM,
+            _ = hangup.recv() => Signal::SIGHUP,
+        };
+        if let Ok(pid) = pid {
+            // It may just have ended; then `waiting` tells.
+            let _ = kill(pid, pass_on);
+        }
+    }
+}
+
+/// As a shell tells it: 128 and the signal, when one ended the child.
+fn exit_code(status: ExitStatus) -> u8 {
+    let signalled = || status.signal().map(|signal| signal + 128);
+    status
+        .code()
+        .or_else(signalled)
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(code::OSERR)
+}

@@ -1,0 +1,208 @@
+//! A running server: store, listeners, deliverer and control socket, wired together.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use admin::House;
+use admin::socket::ControlSocket;
+use deliver::Deliverer;
+use mailtypes::{Domain, Timestamp};
+use net::{Clock, Gate};
+use store::{Embedded, Options};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::failure::{Failure, code};
+use crate::open;
+use listeners::Listeners;
+use signals::Order;
+
+mod listeners;
+mod settings;
+mod signals;
+mod sockets;
+
+pub(crate) use signals::{Orders, notify_ready};
+pub(crate) use sockets::Sockets;
+
+/// A server that answers.
+pub(crate) struct Server {
+    store: Embedded,
+    clock: Clock,
+    gate: Gate,
+    listeners: Listeners,
+    domains: Arc<Mutex<Vec<Domain>>>,
+    config: Config,
+    config_path: Option<PathBuf>,
+    stop: watch::Sender<bool>,
+    delivering: JoinHandle<()>,
+    control: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the sockets over an open store. When it returns, clients are answered.
+    ///
+    /// To be called within a runtime.
+    pub(crate) fn start(
+        store: Embedded,
+        clock: Clock,
+        config: Config,
+        config_path: Option<PathBuf>,
+        sockets: Sockets,
+    ) -> Result<Self, Failure> {
+        let (stop, stopping) = watch::channel(false);
+        let wake = Arc::new(Notify::new());
+        let gate = Gate::new(settings::gate(&config));
+        let mut listeners = Listeners::new(
+            sockets,
+            listeners::Parts {
+                store: store.clone(),
+                clock: clock.clone(),
+                gate: gate.clone(),
+                wake: Arc::clone(&wake),
+            },
+        );
+        listeners.set(&config).map_err(first)?;
+        let domains = Arc::new(Mutex::new(config.domains.clone()));
+        let control = control_task(&config.data, &store, &clock, &domains)?;
+        let deliverer = Deliverer::new(store.clone(), clock.clone(), wake);
+        let delivering = tokio::spawn(deliverer.run(stopping));
+        Ok(Self {
+            store,
+            clock,
+            gate,
+            listeners,
+            domains,
+            config,
+            config_path,
+            stop,
+            delivering,
+            control,
+        })
+    }
+
+    /// Where it listens, in the order of the addresses.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.addresses()
+    }
+
+    /// Works until told to stop, and then until all that was begun has ended or the grace is over.
+    pub(crate) async fn run(mut self, mut orders: Orders) {
+        while orders.next().await == Order::Reload {
+            self.reload();
+        }
+        signals::notify_stopping();
+        tracing::info!("stopping: sessions may finish for {} s", GRACE.as_secs());
+        self.listeners.stop();
+        self.stop.send_replace(true);
+        let ended = async {
+            self.listeners.ended().await;
+            // A panic was logged where it happened.
+            let _ = (&mut self.delivering).await;
+        };
+        tokio::select! {
+            () = ended => {}
+            () = self.clock.sleep_until(self.clock.now() + GRACE) => {
+                tracing::warn!("some sessions did not end in time and were cut");
+            }
+            order = orders.next() => tracing::warn!(?order, "told again: stopping at once"),
+        }
+        self.control.abort();
+        let store = self.store;
+        // The last group commit may wait for the disk.
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        tracing::info!("stopped");
+    }
+
+    /// Reads the configuration anew. What is wrong with it is logged, and the old one stays.
+    fn reload(&mut self) {
+        let Some(path) = &self.config_path else {
+            tracing::info!("there is no configuration to read anew");
+            return;
+        };
+        signals::notify_reloading();
+        match Config::read(path) {
+            Err(error) => {
+                tracing::error!("the new configuration is wrong, the old one stays:\n{error}");
+            }
+            Ok(config) => self.take_up(config),
+        }
+        notify_ready();
+    }
+
+    fn take_up(&mut self, mut config: Config) {
+        for (key, differs) in [
+            ("data", config.data != self.config.data),
+            ("user", config.user != self.config.user),
+            ("log", config.log != self.config.log),
+        ] {
+            if differs {
+                tracing::warn!("`{key}` has changed: that takes a restart");
+            }
+        }
+        config.data.clone_from(&self.config.data);
+        if let Err(failures) = self.listeners.set(&config) {
+            for failure in failures {
+                tracing::error!("{failure}");
+            }
+        }
+        self.gate.set_limits(settings::gate(&config));
+        self.domains
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&config.domains);
+        self.config = config;
+        tracing::info!("the configuration was read anew");
+    }
+}
+
+/// Opens the store of a data folder; makes the folder when it is missing.
+pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
+    let clock = clock.clone();
+    let now = move || -> Timestamp { clock.now() };
+    Embedded::open(data, Options::new(Arc::new(now))).map_err(|error| open::failure(data, &error))
+}
+
+fn control_task(
+    data: &Path,
+    store: &Embedded,
+    clock: &Clock,
+    domains: &Arc<Mutex<Vec<Domain>>>,
+) -> Result<JoinHandle<()>, Failure> {
+    let socket = ControlSocket::bind(data).map_err(|error| {
+        let path = data.join(admin::socket::NAME);
+        let cause = format!("cannot make the control socket {}: {error}", path.display());
+        Failure::new(
+            code::CANTCREAT,
+            cause,
+            "let the folder belong to the user of the server",
+        )
+    })?;
+    let started = clock.now();
+    let (store, clock, domains) = (store.clone(), clock.clone(), Arc::clone(domains));
+    let house = move || House {
+        domains: Some(
+            domains
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        ),
+        uptime: Some(clock.now().since(started)),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Ok(tokio::spawn(
+        async move { socket.serve(store, house).await },
+    ))
+}
+
+/// One failure stops the start; the others would be told at the next one.
+fn first(failures: Vec<Failure>) -> Failure {
+    let none = || Failure::new(code::UNAVAILABLE, "no address to listen on", "");
+    failures.into_iter().next().unwrap_or_else(none)
+}
+
+/// How long sessions may go on when the server stops.
+const GRACE: Duration = Duration::from_secs(30);

@@ -1,0 +1,67 @@
+//! A message comes in, lands in a mailbox, and its story can be asked for.
+
+use crate::server::{Server, wait_for};
+
+#[test]
+fn a_message_lands_and_is_traced() {
+    let mut server = Server::new();
+    server.start();
+    server.add_account("ann@example.org");
+    assert_eq!(
+        server
+            .run("alias add sales@example.org ann@example.org")
+            .code,
+        0
+    );
+    let body = "Subject: hi\r\n\r\n..one dot\r\nlast";
+    let reply = server.send("sales@example.org", body);
+    assert!(reply.starts_with("250 2.0.0"), "{reply}");
+    let id = reply.split_whitespace().last().unwrap().to_owned();
+    let delivered = || server.run(&format!("trace {id}")).out.contains("delivered");
+    wait_for("it is delivered", delivered, || server.log());
+
+    for running in [true, false] {
+        if !running {
+            assert_eq!(server.stop(), 0, "{}", server.log());
+        }
+        let shown = server.run("mail show ann@example.org 1").out;
+        let added = [
+            "Return-Path: <ann@client.example.net>\r\n",
+            "Delivered-To: ann@example.org",
+        ];
+        assert!(added.iter().all(|field| shown.contains(field)), "{shown}");
+        assert!(
+            shown.ends_with("Subject: hi\r\n\r\n.one dot\r\nlast\r\n"),
+            "{shown}"
+        );
+        let story = server.run(&format!("trace {id}")).out;
+        for wanted in [
+            "sales@example.org",
+            "ann@example.org",
+            "127.0.0.1",
+            "client.example.net",
+        ] {
+            assert!(story.contains(wanted), "no {wanted} in {story}");
+        }
+        let list = server.json("mail list ann@example.org");
+        assert_eq!(list["messages"][0]["id"], id.as_str());
+        assert_eq!(list["messages"][0]["from"], "ann@client.example.net");
+        let found = server.json("trace ann@example.org");
+        assert_eq!(found["items"][0]["recipients"][0]["state"], "delivered");
+        let audit = server.json("audit");
+        assert_eq!(
+            (&audit["balanced"], &audit["delivered"]),
+            (&true.into(), &1.into())
+        );
+    }
+}
+
+#[test]
+fn strangers_are_not_relayed_for() {
+    let mut server = Server::new();
+    server.start();
+    let address = server.addresses().pop().unwrap();
+    let refused = std::panic::catch_unwind(|| crate::server::send(&address, "x@example.net", ""));
+    assert!(refused.is_err());
+    assert!(server.log().contains("refused"), "{}", server.log());
+}

@@ -1,0 +1,11 @@
+//! The real binary, with real files, sockets and signals.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod directory;
+mod errors;
+mod mail;
+mod quickstart;
+mod reload;
+mod rights;
+mod server;

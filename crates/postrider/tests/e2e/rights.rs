@@ -1,0 +1,80 @@
+//! Started by root, the server is somebody else. Without root there is nothing to give up.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::server::{Server, program, run, wait_for};
+
+#[test]
+fn the_server_gives_up_root() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let mut server = Server::new();
+    std::fs::set_permissions(server.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    server.configure("listen = [\"127.0.0.1:0\"]\nuser = \"nobody\"");
+    server.start();
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", server.pid());
+    let children = std::fs::read_to_string(children).unwrap();
+    let child = children
+        .split_whitespace()
+        .next()
+        .expect("a child")
+        .to_owned();
+    let status = || std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
+    let uid = nobody.uid;
+    assert!(
+        status().contains(&format!("Uid:\t{uid}\t{uid}\t{uid}\t{uid}")),
+        "{}",
+        status()
+    );
+    assert!(
+        status().contains("CapEff:\t0000000000000000"),
+        "{}",
+        status()
+    );
+
+    server.add_account("ann@example.org");
+    assert_eq!(server.stop(), 0, "{}", server.log());
+    // A command of root on the files leaves nothing of root.
+    server.add_account("bob@example.org");
+    for entry in std::fs::read_dir(server.data()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().uid(), uid.as_raw(), "{entry:?}");
+    }
+    assert_eq!(
+        std::fs::metadata(server.data()).unwrap().mode() & 0o777,
+        0o700
+    );
+
+    // Without its parent a server ends too.
+    server.start();
+    server.signal(nix::sys::signal::Signal::SIGKILL);
+    let free = || server.run("status").out.contains("no server runs");
+    wait_for("the child has ended", free, || server.log());
+}
+
+#[test]
+fn an_unknown_user_is_told_with_the_way_out() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let server = Server::new();
+    server.configure("user = \"no-such-user\"");
+    let said = server.run("serve");
+    assert_eq!(said.code, 67, "{said:?}");
+    assert!(said.err.contains("useradd --system"), "{}", said.err);
+}
+
+#[test]
+fn child_is_not_for_people() {
+    let server = Server::new();
+    let mut command = program(server.folder.path());
+    command
+        .args(["serve", "--child", "--config"])
+        .arg(server.config());
+    let said = run(command, "");
+    assert_eq!(said.code, 64, "{said:?}");
+}
