@@ -19,7 +19,7 @@ def body(rig):
     for number in range(1, rounds + 1):
         before = len(ledger.promised)
         senders = Senders(server, ledger)
-        time.sleep(dice.uniform(0.05, 0.8))
+        time.sleep(dice.uniform(0.05, 0.5))
         server.kill()
         senders.join()
         starts.append(server.start())

@@ -124,7 +124,7 @@ class Ledger:
 class Senders:
     """Connections that deliver until the server goes away or enough was sent."""
 
-    def __init__(self, server, ledger, connections=6, messages=25):
+    def __init__(self, server, ledger, connections=6, messages=100):
         self.server = server
         self.ledger = ledger
         self.messages = messages

@@ -22,7 +22,7 @@ def body(rig):
     for number in range(1, rounds + 1):
         before = len(ledger.promised)
         senders = Senders(server, ledger)
-        time.sleep(dice.uniform(0.05, 0.8))
+        time.sleep(dice.uniform(0.05, 0.5))
         disk.pull_the_plug()
         server.kill()
         senders.join()
