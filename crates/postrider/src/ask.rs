@@ -1,31 +1,75 @@
 //! Asks the running server, or the files when none runs. The answer is the same.
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::time::Duration;
 
 use admin::client::Client;
 use admin::{Answer, House, Reply, Request};
-use net::clock::Clock;
-use store::{Embedded, Options};
+use net::Clock;
+use store::{Embedded, MessageReader};
+use tokio::runtime::Runtime;
 
 use crate::cli::Global;
 use crate::failure::{Failure, code};
 use crate::output::Output;
 use crate::place::{self, Place};
-use crate::{open, privileges};
+use crate::privileges;
+use crate::server::open_store;
 
 /// Asks, and gives what a program or a person gets to see. A message goes to `out` at once.
 pub(crate) fn ask(global: &Global, request: Request, out: &mut Output) -> Result<Answer, Failure> {
     let place = place::place(global)?;
-    if !place.data.is_dir() {
+    if !place.data.exists() {
         let cause = format!("there is no data folder {}", place.data.display());
         let way_out = "`postrider serve` makes it at its first start; --data names another";
         return Err(Failure::new(code::UNAVAILABLE, cause, way_out));
     }
-    match Client::connect(&place.data) {
-        Ok(Some(client)) => by_socket(client, request, out),
-        Ok(None) => on_files(&place, request, out),
-        Err(error) => Err(not_reached(&place.data, &error)),
+    // On the files as root we would leave some that the server's user cannot write. The name
+    // that goes into the history is the one before.
+    let by = privileges::invoking_user();
+    match reach(&place)? {
+        Reached::Server(client) => by_socket(client, request, out),
+        Reached::Files(runtime, store) => {
+            let house = House {
+                domains: place.domains,
+                uptime: None,
+                version: env!("CARGO_PKG_VERSION"),
+            };
+            let answer = runtime.block_on(on_files(&store, &house, request, &by, out));
+            store.close();
+            answer
+        }
+    }
+}
+
+enum Reached {
+    Server(Client),
+    Files(Runtime, Embedded),
+}
+
+/// The server when one runs, else the files. Another command may hold these for a moment, and a
+/// server that starts has the lock before it has its socket.
+fn reach(place: &Place) -> Result<Reached, Failure> {
+    let mut tries = TRIES;
+    loop {
+        let connected = Client::connect(&place.data);
+        if let Some(client) = connected.map_err(|error| not_reached(&place.data, &error))? {
+            return Ok(Reached::Server(client));
+        }
+        privileges::become_owner_of(&place.data)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let opened = runtime.block_on(async { open_store(&place.data, &Clock::system()) });
+        match opened {
+            Ok(store) => return Ok(Reached::Files(runtime, store)),
+            Err(in_use) if in_use.code == code::TEMPFAIL && tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(failure) => return Err(failure),
+        }
     }
 }
 
@@ -41,41 +85,22 @@ fn by_socket(mut client: Client, request: Request, out: &mut Output) -> Result<A
     Ok(answer)
 }
 
-fn on_files(place: &Place, request: Request, out: &mut Output) -> Result<Answer, Failure> {
-    // As root we would leave files that the server's user cannot write.
-    let by = privileges::invoking_user();
-    privileges::become_owner_of(&place.data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let clock = Clock::system();
-        let options = Options::new(Arc::new(move || clock.now()));
-        let store = Embedded::open(&place.data, options)
-            .map_err(|error| open::failure(&place.data, &error))?;
-        let house = House {
-            domains: place.domains.clone(),
-            uptime: None,
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        let result = admin::answer(&store, &house, request, &by).await;
-        let answer = match result {
-            Ok(Reply { answer, body }) => copy(body, out).await.map(|()| answer),
-            Err(refusal) => Err(refusal.into()),
-        };
-        store.close();
-        answer
-    })
+async fn on_files(
+    store: &Embedded,
+    house: &House,
+    request: Request,
+    by: &str,
+    out: &mut Output,
+) -> Result<Answer, Failure> {
+    let Reply { answer, body } = admin::answer(store, house, request, by).await?;
+    if let Some(body) = body {
+        copy(body, out).await?;
+    }
+    Ok(answer)
 }
 
-async fn copy(body: Option<store::MessageReader>, out: &mut Output) -> Result<(), Failure> {
-    use std::io::Write;
-    let Some(mut body) = body else { return Ok(()) };
-    while let Some(chunk) = body
-        .next()
-        .await
-        .map_err(|error| Failure::from(admin::Refusal::from(error)))?
-    {
+async fn copy(mut body: MessageReader, out: &mut Output) -> Result<(), Failure> {
+    while let Some(chunk) = body.next().await.map_err(admin::Refusal::from)? {
         out.write_all(&chunk)?;
     }
     Ok(())
@@ -91,3 +116,8 @@ fn not_reached(data: &Path, error: &std::io::Error) -> Failure {
     let cause = format!("cannot reach the server of {name}: {error}");
     Failure::new(code::IOERR, cause, "")
 }
+
+/// How often a data folder that is in use is tried again.
+const TRIES: usize = 30;
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,6 +1,5 @@
 //! A running server: store, listeners, deliverer and control socket, wired together.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -82,11 +81,6 @@ impl Server {
             delivering,
             control,
         })
-    }
-
-    /// Where it listens, in the order of the addresses.
-    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.addresses()
     }
 
     /// Works until told to stop, and then until all that was begun has ended or the grace is over.

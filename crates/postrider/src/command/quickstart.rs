@@ -8,6 +8,8 @@ use std::time::Duration;
 use admin::{House, Request};
 use mailtypes::{Domain, ItemId};
 use net::Clock;
+use net::activation::Given;
+use net::listen::BindError;
 use store::{Embedded, RecipientState, Store};
 
 use super::serve::raise_file_limit;
@@ -37,7 +39,9 @@ pub(crate) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8, 
         Some(Some(data)) => data.clone(),
         Some(None) | None => PathBuf::from(QUICKSTART_DATA),
     };
-    let config = config(data, args.listen)?;
+    // Before anything is made: a port that is taken ends it here.
+    let socket = bind(args.listen)?;
+    let config = config(data, socket.addr)?;
     if privileges::is_root() {
         out.line(
             "(You are root: for a try-out that is fine, the server stays root on loopback.)\n",
@@ -47,7 +51,26 @@ pub(crate) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8, 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(show_and_serve(global, config, out))
+    runtime.block_on(show_and_serve(global, config, socket, out))
+}
+
+fn bind(listen: SocketAddr) -> Result<Given, Failure> {
+    let listener = net::listen::bind(listen).map_err(|error| match error {
+        BindError::InUse(_) => {
+            let way_out = "stop it, or choose another port: quickstart --listen 127.0.0.1:2526";
+            Failure::new(
+                code::UNAVAILABLE,
+                format!("another program listens on {listen}"),
+                way_out,
+            )
+        }
+        other => Failure::new(code::UNAVAILABLE, other.to_string(), ""),
+    })?;
+    Ok(Given {
+        addr: listener.local_addr()?,
+        dual_stack: false,
+        listener,
+    })
 }
 
 fn config(data: PathBuf, listen: SocketAddr) -> Result<Config, Failure> {
@@ -63,7 +86,12 @@ fn config(data: PathBuf, listen: SocketAddr) -> Result<Config, Failure> {
     })
 }
 
-async fn show_and_serve(global: &Global, config: Config, out: &mut Output) -> Result<u8, Failure> {
+async fn show_and_serve(
+    global: &Global,
+    config: Config,
+    socket: Given,
+    out: &mut Output,
+) -> Result<u8, Failure> {
     let orders = Orders::listen(None)?;
     let clock = Clock::system();
     let store = open_store(&config.data, &clock)?;
@@ -71,20 +99,9 @@ async fn show_and_serve(global: &Global, config: Config, out: &mut Output) -> Re
     let is_new = accounts::welcome(&store, &config, &words, out).await?;
     // A reader of our output may wait for the passwords before it knocks at the port.
     out.flush()?;
-    let server = Server::start(
-        store.clone(),
-        clock.clone(),
-        config,
-        None,
-        Sockets::Own(vec![]),
-    )?;
-    let address = server.addresses().into_iter().next().ok_or_else(|| {
-        Failure::new(
-            code::UNAVAILABLE,
-            "no address to listen on",
-            "name one with --listen",
-        )
-    })?;
+    let address = socket.addr;
+    let sockets = Sockets::Own(vec![socket]);
+    let server = Server::start(store.clone(), clock.clone(), config, None, sockets)?;
     words.telnet(address, out)?;
     if is_new {
         show_first_message(&store, &clock, address, &words, out).await?;

@@ -83,19 +83,19 @@ fn tell_recipient(
     out: &mut Output,
 ) -> std::io::Result<()> {
     out.line(format!("\n{}  {}", recipient.address, recipient.state))?;
-    out.line(format!("  asked for   {}", recipient.original))?;
-    out.line(format!("  goes there  {}", recipient.reason))?;
+    out.line(format!("  client wrote  {}", recipient.original))?;
+    out.line(format!("  routed as     {}", recipient.reason))?;
     for event in &story.events {
         if event.recipient.as_deref() == Some(recipient.address.as_str()) {
             out.line(format!("  {}", event_line(event)))?;
         }
     }
-    match (&recipient.due, &recipient.status) {
-        (Some(due), _) => out.line(format!(
-            "  next try    {due}, after {} so far",
+    match &recipient.due {
+        Some(due) => out.line(format!(
+            "  next try      {due}, after {} so far",
             recipient.attempts
         )),
-        (None, _) => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -39,6 +39,7 @@ struct Open {
 }
 
 struct Accepting {
+    /// Where connections come in: not what was configured when that has port 0.
     local: SocketAddr,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
@@ -76,15 +77,6 @@ impl Listeners {
         } else {
             Err(failures)
         }
-    }
-
-    /// Where connections come in.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.open
-            .values()
-            .filter_map(|open| open.accepting.as_ref())
-            .map(|accepting| accepting.local)
-            .collect()
     }
 
     /// Tells all sessions to end.
