@@ -50,7 +50,7 @@ impl<S: Store> Dialogue<S> {
             Event::Data => Some(self.data()),
             Event::Body(octets) => {
                 if let Some(transaction) = &mut self.transaction {
-                    Box::pin(transaction.write(&octets)).await;
+                    Box::pin(transaction.write(&self.shared.clock, &octets)).await;
                 }
                 None
             }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use mailtypes::{Envelope, ForwardPath, Mailbox};
 use message::HeaderScan;
+use net::Clock;
 use store::{Draft, NewRecipient, StoreError};
 
 use crate::Settings;
+use crate::deadline::within;
 use crate::facts::{KeptFacts, RcptFacts};
+use crate::limits::STORE_TIMEOUT;
 use crate::recipient::{RecipientFacts, Routed};
 
 /// One message on its way in. A session has it in a box, so that an idle one is small.
@@ -70,10 +73,12 @@ impl Transaction {
     }
 
     /// Takes in a piece of the body. After a failure the rest is only read.
-    pub(crate) async fn write(&mut self, octets: &[u8]) {
+    pub(crate) async fn write(&mut self, clock: &Clock, octets: &[u8]) {
         self.scan.push(octets);
         let Some(draft) = &mut self.draft else { return };
-        if let Err(error) = draft.write(octets).await {
+        let written = within(clock, STORE_TIMEOUT, draft.write(octets)).await;
+        let late = || Err(StoreError::Disk("a draft takes too long".to_owned()));
+        if let Err(error) = written.unwrap_or_else(late) {
             self.draft = None;
             self.draft_error = Some(error);
         }
