@@ -56,14 +56,16 @@ impl<S: Store> Deliverer<S> {
     /// begun is ended first.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while stop.has_changed().is_ok() && !*stop.borrow() {
-            let (wait, may_be_woken) = match self.round().await {
+            let began = self.clock.now();
+            let (until, may_be_woken) = match self.round().await {
                 Ok(Round::Worked) => {
                     self.trouble = 0;
                     continue;
                 }
                 Ok(Round::Idle(wait)) => {
                     self.trouble = 0;
-                    (wait, true)
+                    // From before the look: what became due since then is not slept over.
+                    (began + wait, true)
                 }
                 Ok(Round::Stuck) => (self.pause(), false),
                 Err(StoreError::Closed) => return,
@@ -73,7 +75,6 @@ impl<S: Store> Deliverer<S> {
                     (self.pause(), false)
                 }
             };
-            let until = self.clock.now() + wait;
             tokio::select! {
                 () = self.clock.sleep_until(until) => {}
                 () = self.wake.notified(), if may_be_woken => {}
@@ -82,9 +83,10 @@ impl<S: Store> Deliverer<S> {
         }
     }
 
-    fn pause(&mut self) -> Duration {
+    /// Until when to leave the store in peace.
+    fn pause(&mut self) -> Timestamp {
         self.trouble = self.trouble.saturating_add(1);
-        patience::pause(self.trouble)
+        self.clock.now() + patience::pause(self.trouble)
     }
 
     /// Takes one window of due recipients and brings each one step further.
