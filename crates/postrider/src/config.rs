@@ -99,7 +99,9 @@ impl Config {
             path: path.display().to_string(),
             error,
         })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        // Absolute, so that messages about the folder tell which one it is.
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let folder = whole.parent().unwrap_or(Path::new(""));
         Self::parse(&text, &path.display().to_string(), folder)
     }
 

@@ -11,7 +11,11 @@ pub(crate) fn start(form: LogForm) {
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match form {
         LogForm::Text => builder.with_ansi(false).try_init(),
-        LogForm::Json => builder.json().flatten_event(true).try_init(),
+        LogForm::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
     };
     // It fails only when there is a log already.
     drop(started);

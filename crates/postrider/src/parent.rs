@@ -15,29 +15,30 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::Global;
 use crate::config::Config;
 use crate::failure::{Failure, code};
-use crate::server::Sockets;
+use crate::server::{Sockets, Source};
 
 /// Runs the server as `user` and gives the exit code that it ends with.
 pub(crate) fn run(
-    global: &Global,
-    path: &Path,
+    source: &Source,
     config: &Config,
     user: &User,
     sockets: Sockets,
 ) -> Result<u8, Failure> {
     prepare_data(&config.data, user)?;
     let addresses = addresses(config);
+    for difference in sockets.compare(&addresses) {
+        tracing::warn!("{difference}");
+    }
     let opener = Opener {
-        path: path.to_owned(),
+        path: source.path.clone(),
         allowed: addresses.clone(),
         ready: open_all(&sockets, &addresses)?,
         sockets,
     };
     let (parent, theirs) = handoff::pair()?;
-    let child = start(global, path, &config.data, user, theirs)?;
+    let child = start(source, user, theirs)?;
     std::thread::Builder::new()
         .name("handoff".to_owned())
         .spawn(move || serve(&parent, opener))?;
@@ -71,21 +72,14 @@ fn prepare_data(data: &Path, user: &User) -> Result<(), Failure> {
     Ok(())
 }
 
-fn start(
-    global: &Global,
-    path: &Path,
-    data: &Path,
-    user: &User,
-    theirs: OwnedFd,
-) -> Result<Child, Failure> {
+fn start(source: &Source, user: &User, theirs: OwnedFd) -> Result<Child, Failure> {
     // The same program, even when its file has been replaced since.
     let mut command = Command::new("/proc/self/exe");
     command
-        .arg("serve")
-        .arg("--child")
-        .arg("--config")
-        .arg(path);
-    if global.data.is_some() {
+        .arg0("postrider")
+        .args(["serve", "--child", "--config"]);
+    command.arg(&source.path);
+    if let Some(data) = &source.data {
         command.arg("--data").arg(data);
     }
     // `uid` also drops the supplementary groups; a group of its own keeps Ctrl-C from being told twice.

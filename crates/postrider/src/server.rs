@@ -13,7 +13,7 @@ use store::{Embedded, Options};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{BadConfig, Config};
 use crate::failure::{Failure, code};
 use crate::open;
 use listeners::Listeners;
@@ -35,10 +35,28 @@ pub(crate) struct Server {
     listeners: Listeners,
     domains: Arc<Mutex<Vec<Domain>>>,
     config: Config,
-    config_path: Option<PathBuf>,
+    source: Option<Source>,
     stop: watch::Sender<bool>,
     delivering: JoinHandle<()>,
     control: JoinHandle<()>,
+}
+
+/// Where the configuration comes from, for reading it anew.
+pub(crate) struct Source {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The data folder that the command line names instead of that in the file.
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Source {
+    fn read(&self) -> Result<Config, BadConfig> {
+        let mut config = Config::read(&self.path)?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        Ok(config)
+    }
 }
 
 impl Server {
@@ -49,7 +67,7 @@ impl Server {
         store: Embedded,
         clock: Clock,
         config: Config,
-        config_path: Option<PathBuf>,
+        source: Option<Source>,
         sockets: Sockets,
     ) -> Result<Self, Failure> {
         let (stop, stopping) = watch::channel(false);
@@ -76,7 +94,7 @@ impl Server {
             listeners,
             domains,
             config,
-            config_path,
+            source,
             stop,
             delivering,
             control,
@@ -113,12 +131,12 @@ impl Server {
 
     /// Reads the configuration anew. What is wrong with it is logged, and the old one stays.
     fn reload(&mut self) {
-        let Some(path) = &self.config_path else {
+        let Some(source) = &self.source else {
             tracing::info!("there is no configuration to read anew");
             return;
         };
         signals::notify_reloading();
-        match Config::read(path) {
+        match source.read() {
             Err(error) => {
                 tracing::error!("the new configuration is wrong, the old one stays:\n{error}");
             }

@@ -1,7 +1,6 @@
 //! `serve`: runs the server.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use net::{Clock, handoff};
@@ -11,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::cli::Global;
 use crate::config::Config;
 use crate::failure::{Failure, code};
-use crate::server::{Orders, Server, Sockets, notify_ready, open_store};
+use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store};
 use crate::{logging, output, parent, place, privileges};
 
 /// How to serve.
@@ -25,26 +24,30 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let (path, config) = place::config(global)?;
     logging::start(config.log);
+    let source = Source {
+        path,
+        data: global.data.clone().flatten(),
+    };
     if args.child {
         let child = handoff_child()?;
         let gone = watch_parent()?;
-        return serve(config, path, Sockets::Parent(Arc::new(child)), Some(gone));
+        return serve(config, source, Sockets::Parent(Arc::new(child)), Some(gone));
     }
     // Before the first thread starts: it changes the environment.
     let sockets = Sockets::own()?;
     if privileges::is_root() {
         let user = privileges::server_user(config.user.as_deref())?;
         if !user.uid.is_root() {
-            return parent::run(global, &path, &config, &user, sockets);
+            return parent::run(&source, &config, &user, sockets);
         }
         output::note("running as root, as the configuration says; another `user` is safer");
     }
-    serve(config, path, sockets, None)
+    serve(config, source, sockets, None)
 }
 
 fn serve(
     config: Config,
-    path: PathBuf,
+    source: Source,
     sockets: Sockets,
     parent_gone: Option<oneshot::Receiver<()>>,
 ) -> Result<u8, Failure> {
@@ -56,7 +59,7 @@ fn serve(
         let orders = Orders::listen(parent_gone)?;
         let clock = Clock::system();
         let store = open_store(&config.data, &clock)?;
-        let server = Server::start(store, clock, config, Some(path), sockets)?;
+        let server = Server::start(store, clock, config, Some(source), sockets)?;
         notify_ready();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
         server.run(orders).await;
