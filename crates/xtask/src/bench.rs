@@ -90,7 +90,7 @@ struct Row {
 struct Sample {
     per_second: f64,
     cpu_per_1000: f64,
-    rss_mib: f64,
+    memory_mib: f64,
     written_per_octet: f64,
 }
 
@@ -118,7 +118,7 @@ fn sample(load: &Load, peer: &Peer) -> anyhow::Result<Sample> {
     Ok(Sample {
         per_second: messages / took.as_secs_f64(),
         cpu_per_1000: (after.cpu_seconds - before.cpu_seconds) / messages * 1000.0,
-        rss_mib: after.rss_kib as f64 / 1024.0,
+        memory_mib: after.memory_kib as f64 / 1024.0,
         written_per_octet: after.written.saturating_sub(before.written) as f64 / octets,
     })
 }

@@ -32,7 +32,7 @@ fn render_named(names: &[&str], rows: &[Row]) -> String {
                 row.load,
                 per_second / base,
                 of(samples, |s| s.cpu_per_1000),
-                of(samples, |s| s.rss_mib),
+                of(samples, |s| s.memory_mib),
                 of(samples, |s| s.written_per_octet),
             );
         }
@@ -56,7 +56,7 @@ mod tests {
         let sample = |per_second| Sample {
             per_second,
             cpu_per_1000: 0.5,
-            rss_mib: 30.0,
+            memory_mib: 30.0,
             written_per_octet: 1.5,
         };
         let results = vec![

@@ -7,7 +7,8 @@
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct Usage {
     pub(super) cpu_seconds: f64,
-    pub(super) rss_kib: u64,
+    /// Resident, shared pages divided among those who share them.
+    pub(super) memory_kib: u64,
     /// Octets that went to the disk.
     pub(super) written: u64,
 }
@@ -19,7 +20,7 @@ pub(super) fn of_tree(pid: u32) -> Usage {
     while let Some(pid) = todo.pop() {
         let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
         sum.cpu_seconds += read("stat").map_or(0.0, |text| cpu_seconds(&text));
-        sum.rss_kib += read("status").map_or(0, |text| field(&text, "VmRSS:"));
+        sum.memory_kib += read("smaps_rollup").map_or(0, |text| field(&text, "Pss:"));
         sum.written += read("io").map_or(0, |text| field(&text, "write_bytes:"));
         todo.extend(children(pid));
     }
@@ -71,13 +72,16 @@ mod tests {
     fn fields_of_proc() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 1 0 5";
         assert!((cpu_seconds(stat) - 2.0).abs() < 1e-9);
-        assert_eq!(field("VmPeak: 9 kB\nVmRSS:\t  1234 kB\n", "VmRSS:"), 1234);
+        assert_eq!(
+            field("Rss: 9 kB\nPss:      1234 kB\nPss_Dirty: 1 kB\n", "Pss:"),
+            1234
+        );
         assert_eq!(field("wchar: 1\nwrite_bytes: 4096\n", "write_bytes:"), 4096);
-        assert_eq!(field("", "VmRSS:"), 0);
+        assert_eq!(field("", "Pss:"), 0);
     }
 
     #[test]
     fn this_very_process_uses_memory() {
-        assert!(of_tree(std::process::id()).rss_kib > 0);
+        assert!(of_tree(std::process::id()).memory_kib > 0);
     }
 }
