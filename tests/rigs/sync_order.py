@@ -12,7 +12,7 @@ from messages import message
 CALLS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fdatasync,fsync,sync_file_range"
 WRITES = {"write", "writev", "pwrite64", "pwritev", "pwritev2"}
 SYNCS = {"fdatasync", "fsync"}
-LINE = re.compile(r"^(?P<pid>\d+) (?P<rest>.*)$")
+LINE = re.compile(r"^(?P<pid>\d+) +(?P<rest>.*)$")
 STARTED = re.compile(r"^(?P<call>\w+)\((?P<fd>\d+)<(?P<path>[^>]*)>(?P<arguments>.*)$")
 RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>(?P<arguments>.*)$")
 # Replies to pipelined commands may leave in one call.
