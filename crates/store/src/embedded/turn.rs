@@ -123,21 +123,17 @@ impl Turn<'_> {
             RecipientState::Removed => self.effects.tally.removed += 1,
             RecipientState::Queued | RecipientState::Held | RecipientState::BounceOwed => {}
         }
-        let open: i64 = self
+        // The last one lets go of the message in the same statement.
+        let (open, spans): (i64, Option<Vec<u8>>) = self
             .db
-            .prepare_cached("UPDATE item SET open = open - 1 WHERE id = ? RETURNING open")?
-            .query_row([item.as_i64()], |row| row.get(0))?;
-        if open > 0 {
-            return Ok(None);
-        }
-        let spans = self
-            .db
-            .prepare_cached("SELECT spans FROM item WHERE id = ?")?
-            .query_row([item.as_i64()], |row| row.get(0))?;
+            .prepare_cached("SELECT open, spans FROM item WHERE id = ?")?
+            .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.db
-            .prepare_cached("UPDATE item SET spans = NULL WHERE id = ?")?
+            .prepare_cached(
+                "UPDATE item SET open = open - 1, spans = iif(open > 1, spans, NULL) WHERE id = ?",
+            )?
             .execute([item.as_i64()])?;
-        Ok(spans)
+        Ok(if open > 1 { None } else { spans })
     }
 
     /// Changes how many refer to a body; nobody left means that it goes.

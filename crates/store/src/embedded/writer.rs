@@ -114,7 +114,7 @@ impl Writer {
             batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
             return Ok(Vec::new());
         };
-        db.execute_batch("BEGIN IMMEDIATE")?;
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut sum = Effects::default();
         for (asked, place) in batch.iter_mut().zip(places) {
             if asked.body().is_some() && place.is_none() {
@@ -140,7 +140,7 @@ impl Writer {
             db.prepare_cached("RELEASE one")?.execute([])?;
         }
         let dead = write_effects(db, &sum, self.log.open_end(), now)?;
-        db.execute_batch("COMMIT")?;
+        db.prepare_cached("COMMIT")?.execute([])?;
         Ok(dead)
     }
 

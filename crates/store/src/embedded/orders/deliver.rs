@@ -110,18 +110,13 @@ impl DeliverLocal {
             ref folder,
             ..
         } = self.delivery;
-        let alive = turn
-            .db
-            .prepare_cached("SELECT 1 FROM account WHERE id = ? AND address IS NOT NULL")?
-            .exists([account.0])?;
-        if !alive {
-            return Ok(None);
-        }
         let take = || {
             turn.db
                 .prepare_cached(
                     "UPDATE folder SET uid_next = uid_next + 1, mod_seq = mod_seq + 1
-                     WHERE account = ? AND name = ? RETURNING id, uid_next - 1, mod_seq",
+                     WHERE account = ?1 AND name = ?2
+                       AND EXISTS (SELECT 1 FROM account WHERE id = ?1 AND address IS NOT NULL)
+                     RETURNING id, uid_next - 1, mod_seq",
                 )?
                 .query_row(params![account.0, folder], |row| {
                     Ok(Folder {
@@ -135,12 +130,12 @@ impl DeliverLocal {
         if let Some(taken) = take()? {
             return Ok(Some(taken));
         }
-        turn.db.execute(
+        let made = turn.db.execute(
             "INSERT INTO folder (account, name, uid_validity, uid_next, mod_seq)
-             VALUES (?, ?, ?, 1, 0)",
+             SELECT id, ?2, ?3, 1, 0 FROM account WHERE id = ?1 AND address IS NOT NULL",
             params![account.0, folder, turn.now.as_secs()],
         )?;
-        take()
+        if made == 0 { Ok(None) } else { take() }
     }
 
     fn delivered_before(&self, turn: &Turn<'_>, folder: i64) -> rusqlite::Result<Option<u32>> {
