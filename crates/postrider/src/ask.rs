@@ -21,9 +21,7 @@ use crate::server::open_store;
 pub(crate) fn ask(global: &Global, request: Request, out: &mut Output) -> Result<Answer, Failure> {
     let place = place::place(global)?;
     if !place.data.exists() {
-        let cause = format!("there is no data folder {}", place.data.display());
-        let way_out = "`postrider serve` makes it at its first start; --data names another";
-        return Err(Failure::new(code::UNAVAILABLE, cause, way_out));
+        make_data(&place, &request)?;
     }
     // On the files as root we would leave some that the server's user cannot write. The name
     // that goes into the history is the one before.
@@ -39,6 +37,27 @@ pub(crate) fn ask(global: &Global, request: Request, out: &mut Output) -> Result
             let answer = runtime.block_on(on_files(&store, &house, request, &by, out));
             store.close();
             answer
+        }
+    }
+}
+
+/// The first account may come before the first start: it makes the folder that a configuration
+/// names. A question about a folder that is not there is a mistake.
+fn make_data(place: &Place, request: &Request) -> Result<(), Failure> {
+    let keeps = matches!(
+        request,
+        Request::AccountAdd { .. } | Request::AliasSet { .. }
+    );
+    match &place.named_by {
+        Some(config) if keeps && privileges::is_root() => {
+            let user = privileges::server_user(config.user.as_deref())?;
+            privileges::prepare_data(&place.data, &user)
+        }
+        Some(_) if keeps => Ok(()), // the store makes it as the user that we are
+        _ => {
+            let cause = format!("there is no data folder {}", place.data.display());
+            let way_out = "`postrider serve` makes it at its first start; --data names another";
+            Err(Failure::new(code::UNAVAILABLE, cause, way_out))
         }
     }
 }

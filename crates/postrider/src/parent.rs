@@ -5,9 +5,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use net::handoff::{self, Parent, Request, Served};
@@ -17,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::failure::{Failure, code};
+use crate::privileges;
 use crate::server::{Sockets, Source};
 
 /// Runs the server as `user` and gives the exit code that it ends with.
@@ -26,7 +25,7 @@ pub(crate) fn run(
     user: &User,
     sockets: Sockets,
 ) -> Result<u8, Failure> {
-    prepare_data(&config.data, user)?;
+    privileges::prepare_data(&config.data, user)?;
     let addresses = addresses(config);
     for difference in sockets.compare(&addresses) {
         tracing::warn!("{difference}");
@@ -47,29 +46,6 @@ pub(crate) fn run(
         .build()?;
     let status = runtime.block_on(wait(child))?;
     Ok(exit_code(status))
-}
-
-/// Makes the data folder for the user, closed to others. What is there stays as it is, except
-/// that it gets the right owner.
-fn prepare_data(data: &Path, user: &User) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        let cause = format!("cannot prepare the data folder {}: {error}", data.display());
-        let way_out = "make the folder above it, or name another with `data` in the configuration";
-        Failure::new(code::CANTCREAT, cause, way_out)
-    };
-    match std::fs::DirBuilder::new().mode(0o700).create(data) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(failed(error));
-        }
-        _ => {}
-    }
-    let owner = std::fs::symlink_metadata(data).map_err(failed)?;
-    if owner.is_dir() && owner.uid() == 0 {
-        // A folder that root has just made or emptied; files in it stay with whom they belong to.
-        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-        chown(data, Some(uid), Some(gid)).map_err(failed)?;
-    }
-    Ok(())
 }
 
 fn start(source: &Source, user: &User, theirs: OwnedFd) -> Result<Child, Failure> {

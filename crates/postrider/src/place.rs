@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) data: PathBuf,
     /// Domains of its configuration; `None` when there is no configuration.
     pub(crate) domains: Option<Vec<Domain>>,
+    /// The configuration that names the folder: a command that brings something to keep makes it.
+    pub(crate) named_by: Option<Box<Config>>,
 }
 
 /// The configuration to use, and the file it came from.
@@ -49,6 +51,7 @@ pub(crate) fn place(global: &Global) -> Result<Place, Failure> {
         return Ok(Place {
             data: data.clone(),
             domains: domains_of(global, data)?,
+            named_by: None,
         });
     }
     if global.config.is_some() || Path::new(CONFIGS[0]).exists() {
@@ -58,6 +61,7 @@ pub(crate) fn place(global: &Global) -> Result<Place, Failure> {
         return Ok(Place {
             data: PathBuf::from(QUICKSTART_DATA),
             domains: None,
+            named_by: None,
         });
     }
     if Path::new(CONFIGS[1]).exists() {
@@ -92,8 +96,9 @@ fn domains_of(global: &Global, data: &Path) -> Result<Option<Vec<Domain>>, Failu
 impl From<(PathBuf, Config)> for Place {
     fn from((_, config): (PathBuf, Config)) -> Self {
         Self {
-            data: config.data,
-            domains: Some(config.domains),
+            data: config.data.clone(),
+            domains: Some(config.domains.clone()),
+            named_by: Some(Box::new(config)),
         }
     }
 }
