@@ -76,9 +76,10 @@ impl<S: Store> Deliverer<S> {
                 }
             };
             tokio::select! {
-                () = self.clock.sleep_until(until) => {}
-                () = self.wake.notified(), if may_be_woken => {}
+                biased;
                 _ = stop.changed() => {}
+                () = self.wake.notified(), if may_be_woken => {}
+                () = self.clock.sleep_until(until) => {}
             }
         }
     }

@@ -144,6 +144,7 @@ async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
     let mut waiting = tokio::task::spawn_blocking(move || child.wait());
     loop {
         let pass_on = tokio::select! {
+            biased;
             status = &mut waiting => return status.map_err(std::io::Error::other)?,
             _ = terminate.recv() => Signal::SIGTERM,
             _ = interrupt.recv() => Signal::SIGTERM,

@@ -116,6 +116,7 @@ impl Server {
             let _ = (&mut self.delivering).await;
         };
         tokio::select! {
+            biased;
             () = ended => {}
             () = self.clock.sleep_until(self.clock.now() + GRACE) => {
                 tracing::warn!("some sessions did not end in time and were cut");

@@ -9,8 +9,8 @@ use mailtypes::ItemId;
 use crate::StoreError;
 use crate::body_log::{DRAFT_BODY_AT, Numbers, Place, adopt_draft};
 use crate::disk::{Disk, DiskFile};
-use crate::embedded::Pool;
 use crate::limits::{DRAFT_MEMORY_MAX, DRAFT_SYNC_EVERY, DRAFTS_MEMORY_MAX};
+use crate::pool::Pool;
 
 /// A body that streams in: small ones wait in memory, large ones in a file of their own.
 ///

@@ -20,7 +20,9 @@ use crate::body_log::{BodyReader, Numbers};
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
 use crate::limits::READERS;
+use crate::pool::Pool;
 
+mod books;
 mod cache;
 mod checkpoint;
 mod compact;
@@ -29,10 +31,10 @@ mod database;
 mod evacuate;
 mod housekeeping;
 mod ids;
+mod keeper;
 mod lock;
 mod order;
 mod orders;
-mod pool;
 mod queries;
 mod recover;
 mod room;
@@ -46,7 +48,6 @@ mod writer;
 mod tests;
 
 pub use lock::LockHolder;
-pub(crate) use pool::Pool;
 pub(crate) use source::Source;
 pub use thread::Clock;
 
@@ -225,7 +226,7 @@ fn start_housekeeping(
     if !options.housekeeping {
         return Ok(None);
     }
-    let keeper = housekeeping::Housekeeper {
+    let keeper = keeper::Housekeeper {
         db: database::open_reader(path)?,
         writer: writer.clone(),
         disk: Arc::clone(disk),

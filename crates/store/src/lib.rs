@@ -17,6 +17,7 @@ mod error;
 pub mod fuzzing;
 mod item;
 mod mailbox;
+mod pool;
 mod report;
 mod spans;
 mod story;

@@ -43,6 +43,7 @@ impl Orders {
             }
         };
         let order = tokio::select! {
+            biased;
             _ = self.terminate.recv() => Order::Stop,
             _ = self.interrupt.recv() => Order::Stop,
             _ = self.hangup.recv() => Order::Reload,

@@ -6,7 +6,7 @@ use std::io;
 
 use tracing::{info, warn};
 
-use super::housekeeping::{Housekeeper, wait};
+use super::keeper::{Housekeeper, wait};
 use super::orders::{Move, Relocate};
 use super::rows;
 use crate::StoreError;

@@ -9,8 +9,8 @@ use mailtypes::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use tracing::error;
 
+use super::books::write_effects;
 use super::turn::Effects;
-use super::writer::write_effects;
 use crate::body_log::{AppendError, BodyLog, BodyReader, Known, Place, Record};
 
 /// Why a tail could not be copied yet.

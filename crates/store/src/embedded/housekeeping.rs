@@ -1,35 +1,17 @@
 //! What nobody waits for: compaction, old stories, mail of removed accounts.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use mailtypes::ItemId;
-use rusqlite::Connection;
 use tracing::warn;
 
 use super::compact;
+use super::keeper::{Housekeeper, wait};
 use super::orders::{DropDead, ForgetStories, PurgeAccounts};
-use super::thread::{Clock, WriterHandle};
 use crate::StoreError;
-use crate::body_log::{BodyReader, Numbers};
-use crate::disk::Disk;
 use crate::limits::{HISTORY_AGE, HISTORY_ITEMS_MAX, HOUSEKEEPING_EVERY};
-
-/// Everything that the work needs.
-pub(crate) struct Housekeeper {
-    pub(crate) db: Connection,
-    pub(crate) writer: WriterHandle,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) numbers: Numbers,
-    pub(crate) bodies: BodyReader,
-    pub(crate) clock: Clock,
-    /// Segments that could not be compacted: damage is reported, not tried over and over.
-    pub(crate) given_up: RefCell<BTreeSet<i64>>,
-}
 
 /// The thread ends when the value goes.
 pub(crate) struct Housekeeping {
@@ -106,27 +88,6 @@ impl Housekeeper {
             .prepare_cached("SELECT id FROM segment WHERE closed = 1 AND live <= 0 LIMIT 100")?
             .query_map([], |row| row.get(0))?
             .collect()
-    }
-}
-
-/// Waits for the writer from a thread that has no runtime.
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    use std::task::{Context, Poll, Wake, Waker};
-
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => thread::park(),
-        }
     }
 }
 

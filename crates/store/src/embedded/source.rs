@@ -7,10 +7,10 @@ use std::sync::Arc;
 use mailtypes::ItemId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Pool;
 use super::rows;
 use crate::body_log::{BodyReader, OpenBody, Place, PlaceOf};
 use crate::limits::READ_CHUNK;
+use crate::pool::Pool;
 use crate::{ReadError, StoreError};
 
 /// Reads bodies in order and keeps their checksum on the way.
