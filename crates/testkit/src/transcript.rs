@@ -1,6 +1,6 @@
 //! Golden transcripts: an SMTP conversation in a file, read here into steps.
 //!
-//! A file is run twice: against the machine ([`Machine`]) and over TCP. One step a line:
+//! A file is run twice: against the machine ([`Machine`]) and over TCP ([`Wire`]). One step a line:
 //!
 //! ```text
 //! # a comment
@@ -17,13 +17,18 @@
 //! then   closed                        the server has ended the session
 //! ```
 
+mod check;
+mod golden;
 mod machine;
 mod parse;
+mod wire;
 
 use std::time::Duration;
 
+pub use golden::{Golden, golden};
 pub use machine::Machine;
 pub use parse::{BadTranscript, parse};
+pub use wire::Wire;
 
 /// One line of a transcript that does something.
 #[derive(Clone, Debug, PartialEq, Eq)]

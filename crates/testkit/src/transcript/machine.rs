@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mailtypes::{ForwardPath, Timestamp};
-use proto::smtp::{Event, LineEnds, Reply, Server, Settings};
+use mailtypes::{ForwardPath, Host, Timestamp};
+use proto::smtp::{Event, Reply, Server, Settings};
 
+use super::check::{expect_that, goes_on, holds, set, settings};
 use super::{Line, Step};
 
 /// One conversation with a server that knows some mailboxes and keeps what it gets.
@@ -27,10 +28,7 @@ impl Machine {
     /// Runs all lines; the error names the first one that went wrong.
     pub fn run(lines: &[Line]) -> Result<(), String> {
         let mut machine = Self {
-            settings: Settings {
-                hostname: "mx.example.org".to_owned(),
-                ..Settings::default()
-            },
+            settings: settings(),
             server: None,
             now: Timestamp::EPOCH,
             mailboxes: BTreeMap::new(),
@@ -57,7 +55,7 @@ impl Machine {
             Step::Mailbox(address) => {
                 self.mailboxes.insert(address.clone(), Vec::new());
             }
-            Step::Set { key, value } => self.set(key, value)?,
+            Step::Set { key, value } => set(&mut self.settings, key, value)?,
             Step::Send(octets) => {
                 self.input.extend_from_slice(octets);
                 self.pump();
@@ -73,7 +71,7 @@ impl Machine {
             Step::Reply(code) => loop {
                 let line = self.line()?;
                 expect_that(line.starts_with(code.as_str()), code, &line)?;
-                if line.as_bytes().get(code.len()) != Some(&b'-') {
+                if !goes_on(&line, code) {
                     break;
                 }
             },
@@ -91,7 +89,10 @@ impl Machine {
                 messages,
                 last_line,
             } => {
-                self.check_mailbox(mailbox, *messages, last_line.as_deref())?;
+                let missing = || format!("the world has no mailbox {mailbox}");
+                let got = self.mailboxes.get(mailbox).ok_or_else(missing)?;
+                let last = got.last().map(Vec::as_slice).unwrap_or_default();
+                holds(got.len(), *messages, last, last_line.as_deref())?;
             }
             Step::Closed => {
                 self.pump();
@@ -99,21 +100,6 @@ impl Machine {
                     return Err("the session goes on".to_owned());
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
-        let number = || value.parse::<u32>().map_err(|e| e.to_string());
-        match (key, value) {
-            ("line_ends", "refuse") => self.settings.line_ends = LineEnds::Refuse,
-            ("line_ends", "repair") => self.settings.line_ends = LineEnds::Repair,
-            ("size_max", _) => self.settings.size_max = number()?.into(),
-            ("recipients_max", _) => {
-                self.settings.recipients_max = value.parse().map_err(|_| "no number")?;
-            }
-            ("errors_max", _) => self.settings.errors_max = number()?,
-            _ => return Err(format!("no such setting: {key} {value}")),
         }
         Ok(())
     }
@@ -175,6 +161,12 @@ impl Machine {
     }
 
     fn recipient(&mut self, path: &ForwardPath) -> Reply {
+        if let ForwardPath::Mailbox(mailbox) = path
+            && matches!(mailbox.host, Host::Literal(_))
+        {
+            // As the policy of the real server has it: well-formed, and not ours.
+            return Reply::new(550, "5.7.1", "Relaying refused");
+        }
         let address = path.to_string();
         if !self.mailboxes.contains_key(&address) {
             return Reply::new(550, "5.1.1", "No such mailbox here");
@@ -206,37 +198,4 @@ impl Machine {
         let line: Vec<u8> = self.written.drain(..end + 2).take(end).collect();
         String::from_utf8(line).map_err(|e| e.to_string())
     }
-
-    fn check_mailbox(&self, who: &str, count: usize, line: Option<&[u8]>) -> Result<(), String> {
-        let messages = self
-            .mailboxes
-            .get(who)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        if messages.len() != count {
-            return Err(format!("{who} has {} messages", messages.len()));
-        }
-        let Some(expect) = line else {
-            return Ok(());
-        };
-        let last = messages.last().map(Vec::as_slice).unwrap_or_default();
-        let last = last.strip_suffix(b"\r\n").unwrap_or(last);
-        let start = last
-            .windows(2)
-            .rposition(|two| two == b"\r\n")
-            .map_or(0, |at| at + 2);
-        let last = &last[start..];
-        expect_that(
-            last == expect,
-            &String::from_utf8_lossy(expect),
-            &String::from_utf8_lossy(last),
-        )
-    }
-}
-
-fn expect_that(holds: bool, expect: &str, got: &str) -> Result<(), String> {
-    if holds {
-        return Ok(());
-    }
-    Err(format!("expected {expect:?}, got {got:?}"))
 }
