@@ -16,7 +16,7 @@ use crate::fate::{self, Peer};
 use crate::limits::{LOOKUP_TIMEOUT, STORE_TIMEOUT};
 use crate::lookup;
 use crate::message_policy::{self, MessageFacts, MessageRefusal};
-use crate::server::Shared;
+use crate::shared::Shared;
 use crate::transaction::Transaction;
 
 /// One client and what it has said so far.

@@ -12,9 +12,8 @@ use store::{AccountId, Destination, Listing, NewRecipient};
 
 use crate::Settings;
 use crate::limits::{ALIAS_DEPTH_MAX, FINAL_RECIPIENTS_MAX, LOOKUPS_MAX};
-use crate::recipient::{
-    Question, RecipientFacts, RecipientRefusal, Routed, Skipped, Verdict, is_local,
-};
+use crate::recipient::is_local;
+use crate::verdict::{Question, RecipientFacts, RecipientRefusal, Routed, Skipped, Verdict};
 
 /// One walk from an address to its ends.
 pub(crate) struct Expansion<'a> {

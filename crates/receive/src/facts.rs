@@ -7,7 +7,7 @@ use serde::Serialize;
 use store::{Facts, Listing};
 
 use crate::limits::FACTS_LOOKUPS_MAX;
-use crate::recipient::{RecipientFacts, Skipped};
+use crate::verdict::{RecipientFacts, Skipped};
 
 /// Grows when the form of the JSON changes.
 const VERSION: u32 = 1;

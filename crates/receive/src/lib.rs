@@ -17,7 +17,10 @@ mod recipient;
 mod server;
 mod session;
 mod settings;
+mod shared;
 mod transaction;
+mod verdict;
 
-pub use server::{Phase, Receiver};
+pub use server::Receiver;
 pub use settings::Settings;
+pub use shared::Phase;

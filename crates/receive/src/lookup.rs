@@ -9,7 +9,8 @@ use store::{NewRecipient, Store};
 use crate::Settings;
 use crate::deadline::within;
 use crate::limits::LOOKUP_TIMEOUT;
-use crate::recipient::{self, Question, RecipientFacts, RecipientRefusal, Routed, Verdict};
+use crate::recipient;
+use crate::verdict::{Question, RecipientFacts, RecipientRefusal, Routed, Verdict};
 
 /// Routes one RCPT: asks the directory until the policy has a verdict. The facts come back too:
 /// they are kept with the item.

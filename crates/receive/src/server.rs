@@ -17,32 +17,14 @@ use tracing::Instrument;
 use crate::Settings;
 use crate::limits::STOP_GRACE;
 use crate::session::Session;
+use crate::shared::{Phase, Shared, current};
 
 /// Receives mail over SMTP into a store.
 pub struct Receiver<S> {
     shared: Arc<Shared<S>>,
-    gate: Gate,
-}
-
-/// What a server is told to do; the value travels in a `tokio::sync::watch` channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Take connections and serve them.
-    Serve,
-    /// Take no more connections; those that are open go on to their own end.
-    Drain,
-    /// Take no more connections; sessions end now, those within a body in a moment.
-    Stop,
-}
-
-/// What all sessions of a receiver have in common.
-pub(crate) struct Shared<S> {
-    pub(crate) store: S,
-    pub(crate) clock: Clock,
-    pub(crate) settings: Arc<ArcSwap<Settings>>,
-    /// Tells the deliverer that something is due.
-    pub(crate) wake: Arc<Notify>,
+    /// The number of the next session, for the log.
     sessions: AtomicU64,
+    gate: Gate,
 }
 
 impl<S: Store> Receiver<S> {
@@ -55,15 +37,14 @@ impl<S: Store> Receiver<S> {
         gate: Gate,
         wake: Arc<Notify>,
     ) -> Self {
-        let sessions = AtomicU64::new(1);
         Self {
             shared: Arc::new(Shared {
                 store,
                 clock,
                 settings,
                 wake,
-                sessions,
             }),
+            sessions: AtomicU64::new(1),
             gate,
         }
     }
@@ -76,11 +57,12 @@ impl<S: Store> Receiver<S> {
         let mut sessions = JoinSet::new();
         while current(&phase) == Phase::Serve {
             tokio::select! {
+                biased;
+                _ = phase.changed() => {}
+                Some(ended) = sessions.join_next() => report(ended),
                 (stream, peer) = acceptor.accept() => {
                     self.admit(&mut sessions, stream, peer, &phase);
                 }
-                Some(ended) = sessions.join_next() => report(ended),
-                _ = phase.changed() => {}
             }
         }
         drop(acceptor);
@@ -98,7 +80,7 @@ impl<S: Store> Receiver<S> {
             Ok(pass) => pass,
             Err(full) => return self.turn_away(&stream, peer, full),
         };
-        let number = self.shared.sessions.fetch_add(1, Ordering::Relaxed);
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
         let session = Session::new(Arc::clone(&self.shared), stream, peer.ip(), phase.clone());
         sessions.spawn(keep(pass, session).instrument(span));
@@ -126,6 +108,7 @@ impl<S: Store> Receiver<S> {
             }
             let until = cut.unwrap_or(Timestamp::from_millis(i64::MAX));
             tokio::select! {
+                biased;
                 ended = sessions.join_next() => match ended {
                     Some(ended) => report(ended),
                     None => return,
@@ -136,15 +119,6 @@ impl<S: Store> Receiver<S> {
                 }
             }
         }
-    }
-}
-
-/// The phase, where a lost sender means stop.
-pub(crate) fn current(phase: &watch::Receiver<Phase>) -> Phase {
-    if phase.has_changed().is_err() {
-        Phase::Stop
-    } else {
-        *phase.borrow()
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::task::coop::consume_budget;
 use crate::deadline::within;
 use crate::dialogue::Dialogue;
 use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEN, STOP_GRACE, WRITE_TIMEOUT};
-use crate::server::{Phase, Shared, current};
+use crate::shared::{Phase, Shared, current};
 
 /// A client that is connected.
 pub(crate) struct Session<S> {

@@ -11,7 +11,7 @@ use crate::Settings;
 use crate::deadline::within;
 use crate::facts::{KeptFacts, RcptFacts};
 use crate::limits::STORE_TIMEOUT;
-use crate::recipient::{RecipientFacts, Routed};
+use crate::verdict::{RecipientFacts, Routed};
 
 /// One message on its way in. A session has it in a box, so that an idle one is small.
 pub(crate) struct Transaction {

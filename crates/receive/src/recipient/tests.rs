@@ -4,7 +4,10 @@ use mailtypes::Domain;
 use proto::smtp;
 use store::Destination;
 
+use store::{AccountId, Listing, StoreError};
+
 use super::*;
+use crate::verdict::{Question, Routed, Skipped};
 
 /// A directory as a map: account number, or targets.
 struct FakeDirectory {

@@ -344,7 +344,6 @@ async fn a_waiting_session_is_small() {
         clock: world.clock.clone(),
         settings: Arc::clone(&world.settings),
         wake: Arc::clone(&world.wake),
-        sessions: AtomicU64::new(1),
     });
     let session = Session::new(shared, stream, peer.ip(), world.phase.subscribe());
     let pass = Gate::new(Limits {
