@@ -28,7 +28,6 @@ CREATE TABLE item (
   accepted     INTEGER NOT NULL,      -- milliseconds
   open         INTEGER NOT NULL,      -- recipients without an end
   reverse_path TEXT NOT NULL,         -- '' is the null path
-  sender_key   TEXT,                  -- reverse_path folded for searching
   body_type    TEXT NOT NULL,
   smtputf8     INTEGER NOT NULL,
   require_tls  INTEGER NOT NULL,
@@ -52,13 +51,11 @@ CREATE TABLE item (
   facts        TEXT NOT NULL
 );
 CREATE INDEX item_open ON item (id) WHERE open > 0;
-CREATE INDEX item_sender ON item (sender_key, id) WHERE sender_key IS NOT NULL;
 
 CREATE TABLE recipient (
   item        INTEGER NOT NULL,
   n           INTEGER NOT NULL,
   address     TEXT NOT NULL,
-  address_key TEXT NOT NULL,          -- address folded for searching
   domain      TEXT NOT NULL,          -- next hops are grouped by it
   original    TEXT NOT NULL,          -- RCPT TO as given
   via         TEXT,                   -- JSON list of aliases followed
@@ -74,7 +71,14 @@ CREATE TABLE recipient (
   PRIMARY KEY (item, n)
 ) WITHOUT ROWID;
 CREATE INDEX recipient_due ON recipient (due) WHERE due IS NOT NULL;
-CREATE INDEX recipient_address ON recipient (address_key, item);
+
+-- Items by every address that had to do with them, folded: the sender, what the client wrote in
+-- RCPT TO, the aliases followed, the final recipients.
+CREATE TABLE mention (
+  address TEXT NOT NULL,
+  item    INTEGER NOT NULL,
+  PRIMARY KEY (address, item)
+) WITHOUT ROWID;
 
 -- What happened: one row per attempt and per order of an operator.
 CREATE TABLE history (
@@ -147,3 +151,4 @@ CREATE TABLE entry (
   spans        BLOB NOT NULL,
   PRIMARY KEY (folder, uid)
 ) WITHOUT ROWID;
+CREATE INDEX entry_item ON entry (item);

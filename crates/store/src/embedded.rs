@@ -7,6 +7,8 @@
 //! DATA/bodies/draft-ID    a large body on its way in
 //! ```
 
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -141,6 +143,7 @@ impl Embedded {
         make_folder(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join("postrider.db");
+        make_private(folder, &path)?;
         let db = database::open(&path)?;
         let disk: Arc<dyn Disk> = match &options.disk {
             Some(disk) => Arc::clone(disk),
@@ -204,6 +207,32 @@ fn make_folder(folder: &Path) -> Result<(), OpenError> {
             path: folder.to_owned(),
             error,
         })
+}
+
+/// What is in the folder is for its owner only, also when it was there before. SQLite gives the
+/// files beside the database the mode of the database.
+fn make_private(folder: &Path, database: &Path) -> Result<(), OpenError> {
+    let refused = |path: &Path| {
+        let path = path.to_owned();
+        move |error| OpenError::NotWritable { path, error }
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(database);
+    file.map_err(refused(database))?;
+    for (path, mode) in [(folder, 0o700), (database, 0o600)] {
+        let found = std::fs::metadata(path)
+            .map_err(refused(path))?
+            .permissions()
+            .mode();
+        if found & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), "others could look into it; not any more");
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(refused(path))?;
+        }
+    }
+    Ok(())
 }
 
 fn rng(seed: Option<u64>) -> SmallRng {

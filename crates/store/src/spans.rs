@@ -67,7 +67,15 @@ impl Spans {
         for span in &self.0 {
             match span {
                 Span::Body { id: of, range } if *of == id => {
+                    let before = spans.len();
                     spans.extend(remaining(range, cuts).map(|range| Span::Body { id, range }));
+                    if spans.len() == before {
+                        // Whoever held the body still holds it, with nothing of it to show.
+                        spans.push(Span::Body {
+                            id,
+                            range: range.start..range.start,
+                        });
+                    }
                 }
                 other => spans.push(other.clone()),
             }
@@ -198,7 +206,7 @@ mod tests {
             (vec![10..20, 30..40], vec![0..10, 20..30, 40..100]),
             (vec![90..100], vec![0..90]),
             (vec![90..200], vec![0..90]),
-            (vec![0..100], vec![]),
+            (vec![0..100], vec![0..0]),
         ] {
             assert_eq!(ranges(&spans.without(7, &cuts)), left, "{cuts:?}");
         }

@@ -102,6 +102,7 @@ each_backend!(
     many_at_once_are_all_there in arriving,
     delivery_happens_once_however_often_it_is_tried in leaving,
     one_body_serves_many_mailboxes in leaving,
+    an_empty_message_is_a_message in leaving,
     return_path_fields_of_the_body_are_left_out in leaving,
     a_deferred_recipient_comes_back_when_it_is_due in leaving,
     a_failed_recipient_owes_a_bounce in leaving,

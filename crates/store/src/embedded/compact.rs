@@ -13,13 +13,18 @@ use crate::StoreError;
 use crate::body_log::{
     Known, OpenSegment, Place, RECORD_HEADER_LEN, create_segment, record_header, segment_name,
 };
-use crate::limits::{COMPACT_BELOW_PERCENT, READ_CHUNK};
+use crate::limits::{COMPACT_BELOW_PERCENT, READ_CHUNK, SEGMENT_LEN_MAX};
 
 /// Rewrites the deadest segment, if one is dead enough.
 pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
     let Some(segment) = candidate(keeper)? else {
         return Ok(());
     };
+    // The copy must not eat the reserve.
+    let space = keeper.disk.space().map_err(|e| StoreError::from_io(&e))?;
+    if space.for_new_mail() < 2 * SEGMENT_LEN_MAX {
+        return Ok(());
+    }
     let bodies = live_bodies(keeper, segment)?;
     let mut copy = match create_segment(&*keeper.disk, &keeper.numbers) {
         Ok(copy) => copy,
@@ -36,14 +41,7 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
                 bodies = moves.len(),
                 "compacted a segment"
             );
-            for group in moves.chunks(MOVES_PER_TURN) {
-                let segment = (copy.id, copy.end);
-                wait(keeper.writer.carry_out(Relocate {
-                    moves: group.to_vec(),
-                    segment,
-                }))?;
-            }
-            Ok(())
+            relocate(keeper, &moves, &copy)
         }
         Err(e) => {
             warn!(segment, error = %e, "a segment cannot be compacted; it stays as it is");
@@ -54,6 +52,32 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
                 .map_err(|e| StoreError::from_io(&e))
         }
     }
+}
+
+/// Commits the new places in groups. A copy that no commit can have named is removed again.
+fn relocate(keeper: &Housekeeper, moves: &[Move], copy: &OpenSegment) -> Result<(), StoreError> {
+    let segment = (copy.id, copy.end);
+    for (n, group) in moves.chunks(MOVES_PER_TURN).enumerate() {
+        let order = Relocate {
+            moves: group.to_vec(),
+            segment,
+            first: n == 0,
+        };
+        match wait(keeper.writer.carry_out(order)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                if n == 0 && !matches!(error, StoreError::Unknown(_)) {
+                    keeper
+                        .disk
+                        .remove(&segment_name(copy.id))
+                        .map_err(|e| StoreError::from_io(&e))?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn candidate(keeper: &Housekeeper) -> rusqlite::Result<Option<i64>> {

@@ -1,7 +1,7 @@
 //! After a failed sync: copies the tail of the segment to a new one.
 //!
-//! Everything that commits have named was synced before. Only the last page of it shared the page
-//! cache with what failed, so the bodies in that page are written again elsewhere.
+//! Everything that commits have named was synced before. Only its end can have shared a page or a
+//! block with what failed, so the bodies there are written again elsewhere.
 
 use std::io;
 
@@ -26,26 +26,29 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
-/// Copies what shares the last page of `segment`, and closes it.
+/// Copies the bodies at the end of `segment`, and closes it. Answers the segments that died.
 pub(crate) fn copy_tail(
     db: &Connection,
     log: &mut BodyLog,
     bodies: &BodyReader,
     segment: i64,
     now: Timestamp,
-) -> Result<(), Failed> {
+) -> Result<Vec<i64>, Failed> {
     let end: Option<i64> = db
         .query_row("SELECT end FROM segment WHERE id = ?", [segment], |row| {
             row.get(0)
         })
         .optional()?;
-    let Some(end) = end else { return Ok(()) };
+    let Some(end) = end else {
+        return Ok(Vec::new());
+    };
     bodies.forget(segment);
-    let tail = tail_of(db, segment, (end - 1).max(0) / PAGE * PAGE)?;
-    let saved: Vec<(i64, Vec<u8>, Place)> = tail
-        .into_iter()
-        .filter_map(|(id, place)| read(bodies, id, place))
-        .collect();
+    let tail = tail_of(db, segment, end - TAIL)?;
+    let mut saved = Vec::with_capacity(tail.len());
+    for (id, place) in tail {
+        let body = read(bodies, id, place);
+        saved.extend(body.map_err(|e| Failed::Log(AppendError::Write(e)))?);
+    }
     let records: Vec<Record<'_>> = saved
         .iter()
         .map(|(id, octets, place)| Record {
@@ -75,10 +78,9 @@ pub(crate) fn copy_tail(
         effects.live(segment, -length);
         effects.live(place.segment, length);
     }
-    // A dead segment's file stays until the next start: its disk is not to be trusted now.
-    write_effects(db, &effects, log.open_end(), now)?;
+    let dead = write_effects(db, &effects, log.open_end(), now)?;
     db.execute_batch("COMMIT")?;
-    Ok(())
+    Ok(dead)
 }
 
 fn tail_of(db: &Connection, segment: i64, from: i64) -> rusqlite::Result<Vec<(i64, Place)>> {
@@ -91,30 +93,24 @@ fn tail_of(db: &Connection, segment: i64, from: i64) -> rusqlite::Result<Vec<(i6
     .collect()
 }
 
-fn read(bodies: &BodyReader, id: i64, place: Place) -> Option<(i64, Vec<u8>, Place)> {
-    let read = || -> io::Result<Vec<u8>> {
-        let body = bodies
-            .open(&Known(place), id)?
-            .ok_or(io::ErrorKind::NotFound)?;
-        let mut octets = vec![0; usize::try_from(place.length).map_err(io::Error::other)?];
-        body.file.read_exact_at(&mut octets, place.at)?;
-        Ok(octets)
-    };
-    match read() {
-        Ok(octets) if crc32c::crc32c(&octets) == place.crc => Some((id, octets, place)),
-        Ok(_) => {
-            error!(
-                body = id,
-                "a body at the tail of a failed segment is damaged; it stays there"
-            );
-            None
-        }
-        Err(e) => {
-            error!(body = id, error = %e, "a body at the tail of a failed segment cannot be read");
-            None
-        }
+/// A body with its octets; `None` when it is damaged, which is reported and stays where it is. One
+/// that cannot be read now is tried again later.
+fn read(bodies: &BodyReader, id: i64, place: Place) -> io::Result<Option<(i64, Vec<u8>, Place)>> {
+    let body = bodies
+        .open(&Known(place), id)?
+        .ok_or(io::ErrorKind::NotFound)?;
+    let mut octets = vec![0; usize::try_from(place.length).map_err(io::Error::other)?];
+    match body.file.read_exact_at(&mut octets, place.at) {
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => return Err(e),
+        Ok(()) if crc32c::crc32c(&octets) == place.crc => return Ok(Some((id, octets, place))),
+        _ => {}
     }
+    error!(
+        body = id,
+        "a body at the tail of a failed segment is damaged; it stays there"
+    );
+    Ok(None)
 }
 
-/// Octets that the kernel keeps and writes together.
-const PAGE: i64 = 4096;
+/// Octets at the end that are copied: more than any file system keeps and writes as one.
+const TAIL: i64 = 2 * 1024 * 1024;

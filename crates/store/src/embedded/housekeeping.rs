@@ -63,15 +63,17 @@ impl Housekeeper {
 
     /// The id below which stories must go for the rest to stay within the limit.
     fn too_many(&self) -> rusqlite::Result<Option<ItemId>> {
-        let items: i64 = self
-            .db
-            .query_row("SELECT count(*) FROM item", [], |row| row.get(0))?;
+        let items: i64 = self.db.query_row(
+            "SELECT count(*) - (SELECT count(*) FROM item WHERE open > 0) FROM item",
+            [],
+            |row| row.get(0),
+        )?;
         let surplus = items - i64::try_from(HISTORY_ITEMS_MAX).unwrap_or(i64::MAX);
         if surplus <= 0 {
             return Ok(None);
         }
         self.db.query_row(
-            "SELECT id FROM item ORDER BY id LIMIT 1 OFFSET ?",
+            "SELECT id FROM item WHERE open = 0 ORDER BY id LIMIT 1 OFFSET ?",
             [surplus],
             |row| Ok(ItemId::from_i64(row.get(0)?)),
         )

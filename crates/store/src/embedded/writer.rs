@@ -134,7 +134,9 @@ impl Writer {
                 sum.merge(&effects);
             } else if db.is_autocommit() {
                 // SQLite gave up the whole transaction: a full disk, or an I/O error.
-                return Err(asked.why().unwrap_or(StoreError::Closed));
+                return Err(asked.why().unwrap_or_else(|| {
+                    StoreError::Disk("the transaction was rolled back".to_owned())
+                }));
             } else {
                 db.prepare_cached("ROLLBACK TO one")?.execute([])?;
             }
@@ -202,8 +204,9 @@ impl Writer {
         }
         while let (Some(segment), Some(db)) = (self.suspect.front().copied(), &self.db) {
             match evacuate::copy_tail(db, &mut self.log, &self.bodies, segment, now) {
-                Ok(()) => {
+                Ok(dead) => {
                     self.suspect.pop_front();
+                    self.unlink(&dead);
                 }
                 Err(evacuate::Failed::Log(AppendError::Sync { segment, .. })) => {
                     self.suspect.push_back(segment);
@@ -228,10 +231,11 @@ impl Writer {
     /// Removes the files of segments that no row names any more.
     fn unlink(&self, dead: &[i64]) {
         for segment in dead {
-            self.bodies.forget(*segment);
             if let Err(e) = self.disk.remove(&segment_name(*segment)) {
                 warn!(segment, error = %e, "a dead segment stays until the next start");
             }
+            // Afterwards: a reader that was late may have opened it once more.
+            self.bodies.forget(*segment);
         }
     }
 }

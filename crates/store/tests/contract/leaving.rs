@@ -71,6 +71,27 @@ pub(crate) async fn one_body_serves_many_mailboxes(backend: impl Backend) {
     assert_books_balance(&store).await;
 }
 
+pub(crate) async fn an_empty_message_is_a_message(backend: impl Backend) {
+    let store = backend.store();
+    let ann = account(&store, "ann@example.org").await;
+    let held = lease(&store).await;
+    accept(
+        &store,
+        b"",
+        &[("ann@example.org", Destination::Account(ann))],
+    )
+    .await;
+    assert_eq!(
+        deliver_due(&store, &held).await,
+        [LocalOutcome::Delivered { uid: 1 }]
+    );
+    assert_eq!(
+        read(&store, ann, 1).await,
+        b"Delivered-To: 0\r\nReceived: by test\r\n"
+    );
+    assert_books_balance(&store).await;
+}
+
 #[expect(
     clippy::single_range_in_vec_init,
     reason = "one range is what is meant"

@@ -136,6 +136,9 @@ pub(crate) async fn a_story_is_found_by_id_and_by_address(backend: impl Backend)
             .len(),
         3
     );
+    // The aliases on the way, and what the client wrote.
+    let alias = address("Alias@example.org");
+    assert_eq!(store.trace(&alias, None, 10).await.unwrap().len(), 3);
     assert!(
         store
             .trace(&address("no@far.example"), None, 10)

@@ -1,6 +1,8 @@
 //! A message becomes ours.
 
-use mailtypes::ItemId;
+use std::collections::BTreeSet;
+
+use mailtypes::{ForwardPath, ItemId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
@@ -48,6 +50,7 @@ impl Order for Accept {
         for (n, recipient) in (0u32..).zip(&self.item.recipients) {
             insert_recipient(turn, self.id, n, recipient)?;
         }
+        mention(turn, self.id, &self.item)?;
         turn.effects.tally.accepted += number(self.item.recipients.len() as u64);
         Ok(self.id)
     }
@@ -81,19 +84,15 @@ fn insert_body(turn: &mut Turn<'_>, id: ItemId, place: Place) -> rusqlite::Resul
 
 fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> rusqlite::Result<()> {
     let spans = Spans::of_body(&item.added, id.as_i64(), body_len);
-    let sender = item
-        .envelope
-        .reverse_path
-        .mailbox()
-        .map(|m| m.folded().to_string());
+
     let cuts = &item.shape.return_paths;
     let cuts = (!cuts.is_empty()).then(|| write_ranges(cuts));
     turn.db
         .prepare_cached(
-            "INSERT INTO item (id, shard, accepted, open, reverse_path, sender_key, body_type,
+            "INSERT INTO item (id, shard, accepted, open, reverse_path, body_type,
                smtputf8, require_tls, spans, size, has_8bit, longest_line, header_len,
                return_paths, client, helo, protocol, login, tls, facts_form, facts)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id.as_i64(),
@@ -101,7 +100,6 @@ fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> ru
             turn.now.as_millis(),
             number(item.recipients.len() as u64),
             item.envelope.reverse_path.to_string(),
-            sender,
             item.envelope.body.as_str(),
             item.envelope.smtputf8,
             item.envelope.require_tls,
@@ -135,15 +133,14 @@ fn insert_recipient(
     let via = (!recipient.via.is_empty()).then(|| write_mailboxes(&recipient.via));
     turn.db
         .prepare_cached(
-            "INSERT INTO recipient (item, n, address, address_key, domain, original, via, reason,
+            "INSERT INTO recipient (item, n, address, domain, original, via, reason,
                account, state, due)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id.as_i64(),
             n,
             recipient.address.to_string(),
-            recipient.address.folded().to_string(),
             recipient.address.host.to_string(),
             recipient.original.to_string(),
             via,
@@ -152,6 +149,26 @@ fn insert_recipient(
             RecipientState::Queued.code(),
             turn.now.as_millis(),
         ])?;
+    Ok(())
+}
+
+/// Writes down every address that the item can be found by.
+fn mention(turn: &Turn<'_>, id: ItemId, item: &NewItem) -> rusqlite::Result<()> {
+    let mut addresses = BTreeSet::new();
+    addresses.extend(item.envelope.reverse_path.mailbox());
+    for recipient in &item.recipients {
+        addresses.insert(&recipient.address);
+        addresses.extend(&recipient.via);
+        if let ForwardPath::Mailbox(original) = &recipient.original {
+            addresses.insert(original);
+        }
+    }
+    let mut insert = turn.db.prepare_cached(
+        "INSERT INTO mention (address, item) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    )?;
+    for address in addresses {
+        insert.execute(params![address.folded().to_string(), id.as_i64()])?;
+    }
     Ok(())
 }
 

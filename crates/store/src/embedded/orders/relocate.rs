@@ -20,20 +20,32 @@ pub(crate) struct Relocate {
     pub(crate) moves: Vec<Move>,
     /// The new segment and its end.
     pub(crate) segment: (i64, u64),
+    /// Whether this is the first group of moves, which brings the row of the segment.
+    pub(crate) first: bool,
 }
 
 impl Order for Relocate {
-    type Answer = ();
+    /// Whether the new segment is still there: all that an earlier group has moved into it may have
+    /// died since, and its file with it. Then nothing is moved.
+    type Answer = bool;
     type Error = StoreError;
 
-    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<bool, StoreError> {
         let (segment, end) = self.segment;
-        turn.db
-            .prepare_cached(
-                "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)
-                 ON CONFLICT (id) DO NOTHING",
-            )?
-            .execute(params![segment, i64::try_from(end).unwrap_or(i64::MAX)])?;
+        if self.first {
+            turn.db.execute(
+                "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)",
+                params![segment, i64::try_from(end).unwrap_or(i64::MAX)],
+            )?;
+        } else {
+            let there = turn
+                .db
+                .prepare_cached("SELECT 1 FROM segment WHERE id = ?")?
+                .exists([segment])?;
+            if !there {
+                return Ok(false);
+            }
+        }
         for Move { body, from, to } in &self.moves {
             let moved = turn
                 .db
@@ -53,7 +65,7 @@ impl Order for Relocate {
                 turn.effects.live(to.segment, length);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

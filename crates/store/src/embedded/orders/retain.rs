@@ -1,10 +1,11 @@
 //! Clearing away: old stories, and the mail of removed accounts. Always in small groups.
 
-use mailtypes::ItemId;
+use mailtypes::{ItemId, Mailbox};
 use rusqlite::params;
 
 use crate::StoreError;
 use crate::embedded::order::Order;
+use crate::embedded::rows;
 use crate::embedded::turn::Turn;
 use crate::limits::RETAIN_GROUP;
 use crate::spans::Spans;
@@ -20,25 +21,66 @@ impl Order for ForgetStories {
     type Error = StoreError;
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<bool, StoreError> {
-        let ids: Vec<i64> = turn
+        let found: Vec<(i64, usize)> = turn
             .db
-            .prepare_cached("SELECT id FROM item WHERE id < ? AND open = 0 ORDER BY id LIMIT ?")?
+            .prepare_cached(
+                "SELECT id, (SELECT count(*) FROM recipient WHERE item = id) FROM item
+                 WHERE id < ? AND open = 0 ORDER BY id LIMIT ?",
+            )?
             .query_map(params![self.before.as_i64(), RETAIN_GROUP], |row| {
-                row.get(0)
+                Ok((row.get(0)?, row.get(1)?))
             })?
             .collect::<Result<_, _>>()?;
-        for id in &ids {
-            for statement in [
-                "DELETE FROM history WHERE item = ?",
-                "DELETE FROM delivered WHERE item = ?",
-                "DELETE FROM recipient WHERE item = ?",
-                "DELETE FROM item WHERE id = ?",
-            ] {
-                turn.db.prepare_cached(statement)?.execute([id])?;
+        // Items with many recipients count for as many rows; one goes in any case.
+        let mut rows = 0;
+        let mut forgotten = 0;
+        for (id, recipients) in &found {
+            rows += recipients;
+            if forgotten > 0 && rows > RETAIN_GROUP {
+                break;
             }
+            forget(turn, *id)?;
+            forgotten += 1;
         }
-        Ok(ids.len() == RETAIN_GROUP)
+        Ok(forgotten < found.len() || found.len() == RETAIN_GROUP)
     }
+}
+
+fn forget(turn: &Turn<'_>, id: i64) -> Result<(), StoreError> {
+    for address in mentioned(turn, id)? {
+        turn.db
+            .prepare_cached("DELETE FROM mention WHERE address = ? AND item = ?")?
+            .execute(params![address.folded().to_string(), id])?;
+    }
+    for statement in [
+        "DELETE FROM history WHERE item = ?",
+        "DELETE FROM delivered WHERE item = ?",
+        "DELETE FROM recipient WHERE item = ?",
+        "DELETE FROM item WHERE id = ?",
+    ] {
+        turn.db.prepare_cached(statement)?.execute([id])?;
+    }
+    Ok(())
+}
+
+/// The addresses that an item was written down under.
+fn mentioned(turn: &Turn<'_>, id: i64) -> rusqlite::Result<Vec<Mailbox>> {
+    let sender = turn
+        .db
+        .prepare_cached("SELECT reverse_path FROM item WHERE id = ?")?
+        .query_row([id], |row| rows::reverse_path(row, 0))?;
+    let mut addresses: Vec<Mailbox> = sender.mailbox().cloned().into_iter().collect();
+    let mut query = turn
+        .db
+        .prepare_cached("SELECT address, original, via FROM recipient WHERE item = ?")?;
+    let mut recipients = query.query([id])?;
+    while let Some(row) = recipients.next()? {
+        addresses.push(rows::mailbox(row, 0)?);
+        // `Postmaster` alone is no mailbox, and was not written down.
+        addresses.extend(rows::mailbox(row, 1));
+        addresses.extend(rows::mailboxes(row, 2)?);
+    }
+    Ok(addresses)
 }
 
 /// Removes entries and folders of accounts that have been removed.

@@ -54,10 +54,9 @@ fn problem(db: &Connection, id: i64, place: Place, what: &str) -> Problem {
 fn with_owners(db: &Connection, id: i64, text: String) -> String {
     let owners = || -> rusqlite::Result<Vec<String>> {
         db.prepare_cached(
-            "SELECT a.address, f.name, e.uid FROM delivered d
-             JOIN folder f ON f.id = d.folder JOIN account a ON a.id = f.account
-             JOIN entry e ON e.folder = d.folder AND e.uid = d.uid
-             WHERE d.item = ? LIMIT 10",
+            "SELECT a.address, f.name, e.uid FROM entry e
+             JOIN folder f ON f.id = e.folder JOIN account a ON a.id = f.account
+             WHERE e.item = ? AND a.address IS NOT NULL LIMIT 10",
         )?
         .query_map([id], |row| {
             let (address, folder): (String, String) = (row.get(0)?, row.get(1)?);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mailtypes::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
+use tracing::error;
 
 use crate::embedded::rows;
 use crate::item::Due;
@@ -17,18 +18,29 @@ pub(crate) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Re
          WHERE r.due <= ? ORDER BY r.due LIMIT ?",
     )?
     .query_map(params![now.as_millis(), limit], |row| {
-        Ok(Due {
-            item: rows::item(row, 0)?,
-            recipient: row.get(1)?,
-            address: rows::mailbox(row, 2)?,
-            destination: rows::destination(row, 3)?,
-            attempts: row.get(4)?,
-            accepted: rows::time(row, 5)?,
-            size: rows::unsigned(row, 6)?,
-            envelope: rows::envelope(row, 7)?,
-        })
+        let due = parse(row);
+        if let Err(error) = &due {
+            // One damaged row must not keep the others from being delivered.
+            let (item, n): (i64, u32) = (row.get(0)?, row.get(1)?);
+            error!(item, n, %error, "a recipient in the queue is damaged and left alone");
+        }
+        Ok(due.ok())
     })?
+    .filter_map(Result::transpose)
     .collect()
+}
+
+fn parse(row: &Row<'_>) -> rusqlite::Result<Due> {
+    Ok(Due {
+        item: rows::item(row, 0)?,
+        recipient: row.get(1)?,
+        address: rows::mailbox(row, 2)?,
+        destination: rows::destination(row, 3)?,
+        attempts: row.get(4)?,
+        accepted: rows::time(row, 5)?,
+        size: rows::unsigned(row, 6)?,
+        envelope: rows::envelope(row, 7)?,
+    })
 }
 
 /// How long until something is due.

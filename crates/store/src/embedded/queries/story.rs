@@ -64,7 +64,7 @@ fn events(db: &Connection, item: ItemId) -> rusqlite::Result<Vec<Event>> {
     Ok(events)
 }
 
-/// Items that an address sent or got, newest first.
+/// Items that have to do with an address, newest first.
 pub(crate) fn trace(
     db: &Connection,
     address: &Mailbox,
@@ -74,10 +74,7 @@ pub(crate) fn trace(
     let key = address.folded().to_string();
     let before = before.map_or(i64::MAX, ItemId::as_i64);
     db.prepare_cached(
-        "SELECT item FROM (
-           SELECT item FROM recipient WHERE address_key = ?1 AND item < ?2
-           UNION SELECT id FROM item WHERE sender_key = ?1 AND id < ?2)
-         ORDER BY item DESC LIMIT ?3",
+        "SELECT item FROM mention WHERE address = ?1 AND item < ?2 ORDER BY item DESC LIMIT ?3",
     )?
     .query_map(params![key, before, limit], |row| rows::item(row, 0))?
     .collect()

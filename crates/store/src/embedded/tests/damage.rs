@@ -94,6 +94,26 @@ async fn a_missing_segment_is_reported_and_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_recipient_does_not_stop_the_others() {
+    let rig = Rig::new();
+    let bad = rig.accept(b"x").await;
+    let good = rig.accept(b"y").await;
+    let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+    db.execute(
+        "UPDATE recipient SET address = 'nonsense' WHERE item = ?",
+        [bad.as_i64()],
+    )
+    .unwrap();
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    let due = rig.store.due(&lease, 10).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [good]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_what_was_tampered_with() {
     let rig = Rig::new();
     let ann = rig.account().await;

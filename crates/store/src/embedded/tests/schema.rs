@@ -40,6 +40,8 @@ fn the_folder_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let above = tempfile::tempdir().unwrap();
     let folder = above.path().join("a/b");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let clock = Arc::new(|| Timestamp::EPOCH);
     Embedded::open(&folder, Options::new(clock))
         .unwrap()
@@ -50,4 +52,6 @@ fn the_folder_is_for_its_owner_only() {
             0o700
         );
     }
+    let database = std::fs::metadata(folder.join("postrider.db")).unwrap();
+    assert_eq!(database.permissions().mode() & 0o777, 0o600);
 }

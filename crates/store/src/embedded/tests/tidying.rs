@@ -21,17 +21,11 @@ async fn a_mostly_dead_segment_is_rewritten() {
     for _ in 0..5 {
         dead.push(rig.accept(&[b'x'; 1000]).await);
     }
-    let reader = rig.store.open_item(kept).await.unwrap().unwrap();
-    // An open segment is left alone; a restart does not close it, a failed sync does.
-    rig.disk.inject(Fault::Sync(5));
-    assert!(
-        rig.try_accept(b"refused", Destination::Remote)
-            .await
-            .is_err()
-    );
+    let rig = rig.end_segment();
     for id in dead {
         rig.store.remove(id, "test").await.unwrap();
     }
+    let reader = rig.store.open_item(kept).await.unwrap().unwrap();
     let keeper = rig.keeper();
     tokio::task::spawn_blocking(move || keeper.round(false).unwrap())
         .await
@@ -53,12 +47,7 @@ async fn a_segment_with_damage_is_not_rewritten() {
     let rig = Rig::new();
     let damaged = rig.accept(b"damaged").await;
     let dead = rig.accept(&[b'x'; 1000]).await;
-    rig.disk.inject(Fault::Sync(5));
-    assert!(
-        rig.try_accept(b"refused", Destination::Remote)
-            .await
-            .is_err()
-    );
+    let rig = rig.end_segment();
     rig.store.remove(dead, "test").await.unwrap();
     let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
     let (segment, at): (i64, usize) = db
@@ -144,4 +133,50 @@ async fn the_mail_of_a_removed_account_is_cleared_away() {
         .unwrap();
     assert_eq!(rig.store.check().await.unwrap().bodies, 0);
     rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_died_between_two_groups_takes_nothing_more() {
+    use crate::body_log::{Place, create_segment};
+    use crate::embedded::orders::{Move, Relocate};
+
+    let rig = Rig::new();
+    let first = rig.accept(b"first").await;
+    let second = rig.accept(b"second").await;
+    let rig = rig.end_segment();
+    let keeper = rig.keeper();
+    let copy = create_segment(&*keeper.disk, &keeper.numbers).unwrap();
+    let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
+    let moves: Vec<Move> = [first, second]
+        .into_iter()
+        .map(|id| {
+            let from = db
+                .query_row(
+                    "SELECT segment, at, length, crc FROM body WHERE id = ?",
+                    [id.as_i64()],
+                    |row| crate::embedded::rows::place(row, 0),
+                )
+                .unwrap();
+            Move {
+                body: id.as_i64(),
+                from,
+                to: Place {
+                    segment: copy.id,
+                    ..from
+                },
+            }
+        })
+        .collect();
+    let order = |n: usize| Relocate {
+        moves: vec![moves[n]],
+        segment: (copy.id, copy.end),
+        first: n == 0,
+    };
+    assert_eq!(rig.store.inner.writer.carry_out(order(0)).await, Ok(true));
+    // All that was moved dies, and the copy with it; then comes the second group.
+    rig.store.remove(first, "test").await.unwrap();
+    assert!(!rig.segments().contains(&segment_name(copy.id)));
+    assert_eq!(rig.store.inner.writer.carry_out(order(1)).await, Ok(false));
+    assert_eq!(rig.read(second).await.unwrap(), b"second");
+    rig.crash(true).assert_clean().await;
 }
