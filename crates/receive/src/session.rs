@@ -161,10 +161,12 @@ impl<S: Store> Session<S> {
             let _ = phase.wait_for(|phase| *phase == Phase::Stop).await;
         };
         tokio::select! {
+            // As `read` looks at them.
+            biased;
+            () = stop, if cut.is_none() => {}
+            () = shared.clock.sleep_until(until) => {}
             // An error shows when it is read.
             _ = stream.readable() => {}
-            () = shared.clock.sleep_until(until) => {}
-            () = stop, if cut.is_none() => {}
         }
     }
 
@@ -178,6 +180,8 @@ impl<S: Store> Session<S> {
                     let clock = &self.shared.clock;
                     let until = *until.get_or_insert_with(|| clock.now() + WRITE_TIMEOUT);
                     tokio::select! {
+                        // A client that takes octets at the last moment gets them.
+                        biased;
                         ready = self.stream.writable() => ready?,
                         () = clock.sleep_until(until) => {
                             return Err(io::ErrorKind::TimedOut.into());
