@@ -26,6 +26,11 @@ pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
             let way_out = "install that newer version of postrider, or a later one";
             Failure::new(code::DATAERR, cause, way_out)
         }
+        OpenError::NoDatabase { .. } => {
+            let cause = format!("cannot open the data folder {name}: {error}");
+            let way_out = "put the database back from a copy, or move the folder `bodies` away";
+            Failure::new(code::DATAERR, cause, way_out)
+        }
         OpenError::Database(_) | OpenError::Log(_) => {
             let cause = format!("cannot open the data folder {name}: {error}");
             let way_out = "look at the disk and at the owner of the files in the folder";

@@ -207,7 +207,9 @@ pub(crate) fn adopt_draft(
     file.write_all_at(&headers, 0)?;
     file.sync_data()?;
     disk.rename(name, &segment_name(segment))?;
-    disk.sync_folder()?;
+    disk.sync_folder().inspect_err(|_| {
+        let _ = disk.remove(&segment_name(segment));
+    })?;
     Ok(Place {
         segment,
         at: DRAFT_BODY_AT,

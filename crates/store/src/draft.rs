@@ -2,15 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use mailtypes::ItemId;
 
 use crate::StoreError;
-use crate::body_log::{DRAFT_BODY_AT, Numbers, Place, adopt_draft};
+use crate::body_log::{DRAFT_BODY_AT, Numbers, Place, adopt_draft, segment_name};
 use crate::disk::{Disk, DiskFile};
 use crate::limits::{DRAFT_MEMORY_MAX, DRAFT_SYNC_EVERY, DRAFTS_MEMORY_MAX};
 use crate::pool::Pool;
+
+mod guards;
+
+pub(crate) use guards::{Charge, FileGuard};
 
 /// A body that streams in: small ones wait in memory, large ones in a file of their own.
 ///
@@ -19,7 +23,7 @@ pub struct Draft {
     id: ItemId,
     maker: Drafts,
     memory: Vec<u8>,
-    charged: usize,
+    charge: Charge,
     file: Option<DraftFile>,
     len: u64,
     crc: u32,
@@ -27,7 +31,7 @@ pub struct Draft {
 }
 
 struct DraftFile {
-    name: String,
+    guard: FileGuard,
     file: Arc<dyn DiskFile>,
     unsynced: u64,
 }
@@ -44,10 +48,14 @@ pub(crate) struct Drafts {
 /// A finished body, ready for the transaction that makes it ours.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// Joins the group append.
-    Memory { octets: Vec<u8>, crc: u32 },
-    /// Is on disk already, as a segment of its own.
-    Segment(Place),
+    /// Joins the group append. Its memory is charged until the transaction is over.
+    Memory {
+        octets: Vec<u8>,
+        crc: u32,
+        _charge: Charge,
+    },
+    /// Is on disk already, as a segment of its own that goes unless the transaction names it.
+    Segment(Place, FileGuard),
 }
 
 impl Drafts {
@@ -65,7 +73,7 @@ impl Drafts {
             id,
             maker: self.clone(),
             memory: Vec::new(),
-            charged: 0,
+            charge: Charge::none(&self.charged),
             file: None,
             len: 0,
             crc: 0,
@@ -95,6 +103,10 @@ impl Draft {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
+        // Until it is known to be there: also when this future is dropped half way.
+        self.failed = Some(StoreError::Disk(
+            "a part of the body was not written".to_owned(),
+        ));
         self.crc = crc32c::crc32c_append(self.crc, octets);
         self.len += octets.len() as u64;
         let written = if self.file.is_none() && self.fits_in_memory(octets.len()) {
@@ -103,26 +115,25 @@ impl Draft {
         } else {
             self.write_to_file(octets).await
         };
-        written.inspect_err(|error| self.failed = Some(error.clone()))
+        self.failed = written.clone().err();
+        written
     }
 
-    /// Whether `more` octets may wait in memory; if so they are charged to the common account.
+    /// Whether `more` octets may wait in memory; if so, room for them is made and charged.
     fn fits_in_memory(&mut self, more: usize) -> bool {
-        if self.memory.len() + more > DRAFT_MEMORY_MAX {
+        let wanted = self.memory.len() + more;
+        if wanted > DRAFT_MEMORY_MAX {
             return false;
         }
-        let before = self.maker.charged.fetch_add(more, Ordering::Relaxed);
-        self.charged += more;
-        if before + more <= DRAFTS_MEMORY_MAX {
+        if wanted <= self.memory.capacity() {
             return true;
         }
-        self.discharge(more);
-        false
-    }
-
-    fn discharge(&mut self, octets: usize) {
-        self.maker.charged.fetch_sub(octets, Ordering::Relaxed);
-        self.charged -= octets;
+        let room = wanted.max(self.memory.capacity() * 2).min(DRAFT_MEMORY_MAX);
+        let charged = self.charge.raise_to(room, DRAFTS_MEMORY_MAX);
+        if charged {
+            self.memory.reserve_exact(room - self.memory.len());
+        }
+        charged
     }
 
     async fn write_to_file(&mut self, octets: &[u8]) -> Result<(), StoreError> {
@@ -130,77 +141,92 @@ impl Draft {
         let at = DRAFT_BODY_AT + self.len - (block.len() + octets.len()) as u64;
         block.extend_from_slice(octets);
         let name = format!("draft-{}", self.id);
-        let open = self.file.as_ref().map(|draft| Arc::clone(&draft.file));
-        let unsynced = self.file.as_ref().map_or(0, |draft| draft.unsynced) + block.len() as u64;
-        let sync = unsynced >= DRAFT_SYNC_EVERY;
         let disk = Arc::clone(&self.maker.disk);
-        let for_job = name.clone();
-        let write = move |_: &mut ()| -> io::Result<Arc<dyn DiskFile>> {
-            let fresh = open.is_none();
-            let file = open.map_or_else(|| disk.create(&for_job), Ok)?;
-            let written = file
-                .write_all_at(&block, at)
-                .and_then(|()| if sync { file.sync_data() } else { Ok(()) });
-            if written.is_err() && fresh {
-                let _ = disk.remove(&for_job);
-            }
-            written.map(|()| file)
-        };
+        let open = self.file.take();
+        // The job owns the file: when nobody waits for it any more, the file goes with it.
+        let write = move |_: &mut ()| write_block(&disk, open, name, &block, at);
         let file = self
             .maker
             .pool
             .run(write)
             .await?
             .map_err(|e| StoreError::from_io(&e))?;
-        self.file = Some(DraftFile {
-            name,
-            file,
-            unsynced: if sync { 0 } else { unsynced },
-        });
-        self.discharge(self.charged);
+        self.file = Some(file);
+        self.charge = Charge::none(&self.maker.charged);
         Ok(())
     }
 
     /// Ends the body. One on disk is forced down here, outside the writer's turn.
-    pub(crate) async fn finish(mut self) -> Result<Finished, StoreError> {
-        if let Some(error) = self.failed.take() {
+    pub(crate) async fn finish(self) -> Result<Finished, StoreError> {
+        if let Some(error) = self.failed {
             return Err(error);
         }
-        let Some(draft) = &self.file else {
+        let Some(DraftFile {
+            mut guard, file, ..
+        }) = self.file
+        else {
+            let (octets, crc) = (self.memory, self.crc);
             return Ok(Finished::Memory {
-                octets: std::mem::take(&mut self.memory),
-                crc: self.crc,
+                octets,
+                crc,
+                _charge: self.charge,
             });
         };
-        let (name, file) = (draft.name.clone(), Arc::clone(&draft.file));
         let (disk, numbers) = (Arc::clone(&self.maker.disk), self.maker.numbers.clone());
         let (id, len, crc) = (self.id.as_i64(), self.len, self.crc);
-        let adopt = move |_: &mut ()| adopt_draft(&*disk, &numbers, (&name, &*file), id, len, crc);
-        let place = self
-            .maker
+        let adopt = move |_: &mut ()| -> io::Result<Finished> {
+            let draft = (guard.name(), &*file);
+            let place = adopt_draft(&*disk, &numbers, draft, id, len, crc)?;
+            guard.renamed(segment_name(place.segment));
+            Ok(Finished::Segment(place, guard))
+        };
+        self.maker
             .pool
             .run(adopt)
             .await?
-            .map_err(|e| StoreError::from_io(&e))?;
-        self.file = None;
-        Ok(Finished::Segment(place))
+            .map_err(|e| StoreError::from_io(&e))
     }
 }
 
-impl Drop for Draft {
-    fn drop(&mut self) {
-        self.discharge(self.charged);
-        if let Some(draft) = self.file.take() {
-            // What stays behind after a failure is removed at the next start.
-            let _ = self.maker.disk.remove(&draft.name);
+/// Writes one block of a body, into a new file when there is none yet. Now and then it is forced
+/// down, and the room on the disk looked at.
+fn write_block(
+    disk: &Arc<dyn Disk>,
+    open: Option<DraftFile>,
+    name: String,
+    block: &[u8],
+    at: u64,
+) -> io::Result<DraftFile> {
+    let has_room = || match disk.space()?.for_new_mail() {
+        0 => Err(io::Error::from(io::ErrorKind::StorageFull)),
+        _ => Ok(()),
+    };
+    let mut draft = if let Some(draft) = open {
+        draft
+    } else {
+        has_room()?;
+        let file = disk.create(&name)?;
+        DraftFile {
+            guard: FileGuard::new(Arc::clone(disk), name),
+            file,
+            unsynced: 0,
         }
+    };
+    draft.file.write_all_at(block, at)?;
+    draft.unsynced += block.len() as u64;
+    if draft.unsynced >= DRAFT_SYNC_EVERY {
+        draft.file.sync_data()?;
+        draft.unsynced = 0;
+        has_room()?;
     }
+    Ok(draft)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
-    use crate::body_log::segment_name;
     use crate::disk::double::{Fault, MemoryDisk};
 
     fn drafts(disk: &MemoryDisk) -> Drafts {
@@ -219,8 +245,8 @@ mod tests {
         let mut draft = drafts.start(id(1));
         draft.write(b"one ").await.unwrap();
         draft.write(b"two").await.unwrap();
-        assert_eq!(drafts.charged.load(Ordering::Relaxed), 7);
-        let Finished::Memory { octets, crc } = draft.finish().await.unwrap() else {
+        assert!((7..100).contains(&drafts.charged.load(Ordering::Relaxed)));
+        let Finished::Memory { octets, crc, .. } = draft.finish().await.unwrap() else {
             panic!("not in memory")
         };
         assert_eq!(
@@ -241,9 +267,10 @@ mod tests {
             draft.write(&piece).await.unwrap();
         }
         assert_eq!(drafts.charged.load(Ordering::Relaxed), 0);
-        let Finished::Segment(place) = draft.finish().await.unwrap() else {
+        let Finished::Segment(place, mut guard) = draft.finish().await.unwrap() else {
             panic!("not a segment")
         };
+        guard.keep(true);
         disk.cut_power();
         let mut octets = vec![0; 500_000];
         let file = disk.open(&segment_name(place.segment)).unwrap();
@@ -287,7 +314,7 @@ mod tests {
         let mut draft = drafts.start(id(1));
         draft.write(b"small").await.unwrap();
         assert_eq!(disk.list().unwrap().len(), 1);
-        assert!(matches!(draft.finish().await, Ok(Finished::Segment(_))));
+        assert!(matches!(draft.finish().await, Ok(Finished::Segment(..))));
         assert_eq!(drafts.charged.load(Ordering::Relaxed), DRAFTS_MEMORY_MAX);
     }
 }

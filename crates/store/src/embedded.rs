@@ -92,7 +92,7 @@ struct Inner {
     drafts: Drafts,
     ids: ids::Ids,
     room: room::Room,
-    cache: cache::DirectoryCache,
+    cache: Arc<cache::DirectoryCache>,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -122,6 +122,13 @@ pub enum OpenError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// There are bodies without the database that says whose they are.
+    #[error("{path} is missing or empty, and there are bodies in the log: a start would drop them",
+        path = path.display())]
+    NoDatabase {
+        /// The database that should be there.
+        path: PathBuf,
+    },
     /// The database does not open.
     #[error("the database cannot be opened: {0}")]
     Database(#[from] rusqlite::Error),
@@ -143,12 +150,16 @@ impl Embedded {
         make_folder(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join("postrider.db");
+        let fresh = std::fs::metadata(&path).map_or(true, |found| found.len() == 0);
         make_private(folder, &path)?;
-        let db = database::open(&path)?;
         let disk: Arc<dyn Disk> = match &options.disk {
             Some(disk) => Arc::clone(disk),
             None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
         };
+        if fresh && recover::has_segments(&*disk)? {
+            return Err(OpenError::NoDatabase { path });
+        }
+        let db = database::open(&path)?;
         let (log, numbers) = recover::recover(&db, &disk)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)
@@ -156,7 +167,9 @@ impl Embedded {
         let accepting = Arc::new(AtomicBool::new(true));
         let bodies = BodyReader::new(Arc::clone(&disk));
         let epochs = database::load_epochs(&db)?;
+        let cache = Arc::<cache::DirectoryCache>::default();
         let writer = writer::Writer {
+            cache: Arc::clone(&cache),
             path: path.clone(),
             db: Some(db),
             log,
@@ -177,7 +190,7 @@ impl Embedded {
             drafts: drafts(&disk, &numbers)?,
             ids: ids::Ids::new(rng(options.seed), ItemId::from_i64(last)),
             room: room::Room::new(Arc::clone(&disk), accepting),
-            cache: cache::DirectoryCache::default(),
+            cache,
             _housekeeping: start_housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             clock: options.clock,

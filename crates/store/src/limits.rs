@@ -30,7 +30,7 @@ pub const DIRECTORY_CACHE_MAX: usize = 100_000;
 pub const READERS: usize = 2;
 /// The WAL grows to about this size before a checkpoint is asked for, in octets.
 pub const WAL_CHECKPOINT: u64 = 8 * 1024 * 1024;
-/// Beyond this size the writer itself waits for a checkpoint, in octets.
+/// Beyond this size a checkpoint tries to start the WAL anew at its front, in octets.
 pub const WAL_LEN_MAX: u64 = 256 * 1024 * 1024;
 /// Rows of finished stories deleted in one turn.
 pub const RETAIN_GROUP: usize = 500;

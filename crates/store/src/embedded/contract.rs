@@ -37,13 +37,6 @@ impl Embedded {
         let source = Source::new(self.inner.readers.clone(), self.inner.bodies.clone());
         MessageReader::new(spans, source)
     }
-
-    /// Has the directory changed, and what was known of it forgotten.
-    async fn change<O: super::order::Order>(&self, order: O) -> Result<O::Answer, O::Error> {
-        let answer = self.inner.writer.carry_out(order).await;
-        self.inner.cache.clear();
-        answer
-    }
 }
 
 impl Store for Embedded {
@@ -254,19 +247,27 @@ impl Store for Embedded {
         password: &str,
     ) -> Result<AccountId, DirectoryError> {
         let (address, password) = (address.clone(), password.to_owned());
-        self.change(AddAccount { address, password }).await
+        self.inner
+            .writer
+            .carry_out(AddAccount { address, password })
+            .await
     }
 
     async fn set_password(&self, address: &Mailbox, password: &str) -> Result<(), DirectoryError> {
         let (address, password) = (address.clone(), password.to_owned());
-        self.change(SetPassword { address, password }).await
+        self.inner
+            .writer
+            .carry_out(SetPassword { address, password })
+            .await
     }
 
     async fn remove_account(&self, address: &Mailbox) -> Result<(), DirectoryError> {
-        self.change(RemoveAccount {
-            address: address.clone(),
-        })
-        .await
+        self.inner
+            .writer
+            .carry_out(RemoveAccount {
+                address: address.clone(),
+            })
+            .await
     }
 
     async fn accounts(
@@ -282,14 +283,16 @@ impl Store for Embedded {
     }
 
     async fn set_alias(&self, alias: Alias) -> Result<(), DirectoryError> {
-        self.change(SetAlias { alias }).await
+        self.inner.writer.carry_out(SetAlias { alias }).await
     }
 
     async fn remove_alias(&self, address: &Mailbox) -> Result<(), DirectoryError> {
-        self.change(RemoveAlias {
-            address: address.clone(),
-        })
-        .await
+        self.inner
+            .writer
+            .carry_out(RemoveAlias {
+                address: address.clone(),
+            })
+            .await
     }
 
     async fn aliases(

@@ -54,7 +54,9 @@ pub(crate) fn reopen(path: &Path) -> rusqlite::Result<(Connection, Box<[i64; 256
 
 /// Opens the database once more, for checkpoints.
 pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
-    connect(path, OpenFlags::default())
+    let db = connect(path, OpenFlags::default())?;
+    db.busy_timeout(CHECKPOINT_BUSY)?;
+    Ok(db)
 }
 
 /// Opens the database for reading only.
@@ -94,4 +96,6 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 const STATEMENTS_KEPT: usize = 128;
+/// How long a checkpoint waits for readers and the writer before it leaves the rest for later.
+const CHECKPOINT_BUSY: std::time::Duration = std::time::Duration::from_millis(100);
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);

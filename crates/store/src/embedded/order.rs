@@ -19,13 +19,30 @@ pub(crate) trait Order: Send + 'static {
         None
     }
 
+    /// Whether the change is only made while somebody still waits for its answer.
+    const ONLY_IF_AWAITED: bool = false;
+
     /// Makes the change inside the running transaction.
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Self::Answer, Self::Error>;
+
+    /// The last word: what became of the change.
+    fn settled(&mut self, _fate: Fate) {}
 
     /// After a commit of unknown outcome: the answer, when the change is found to have happened.
     fn reconcile(&self, _db: &Connection) -> Option<Self::Answer> {
         None
     }
+}
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is durable.
+    Happened,
+    /// It did not happen and never will.
+    Not,
+    /// Nobody knows.
+    Unknown,
 }
 
 /// An order in the writer's hands, whatever its types.
@@ -74,6 +91,10 @@ impl<O: Order> Pending for Asked<O> {
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> bool {
+        if O::ONLY_IF_AWAITED && self.asker.is_closed() {
+            self.fail(StoreError::Closed);
+            return false;
+        }
         let outcome = self.order.apply(turn);
         let happened = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -103,10 +124,18 @@ impl<O: Order> Pending for Asked<O> {
         }
     }
 
-    fn settle(self: Box<Self>) {
+    fn settle(mut self: Box<Self>) {
         let outcome = self
             .outcome
+            .take()
             .unwrap_or_else(|| Err(StoreError::Closed.into()));
+        self.order.settled(match &outcome {
+            Ok(_) => Fate::Happened,
+            Err(error) if matches!(error.store_fault(), Some(StoreError::Unknown(_))) => {
+                Fate::Unknown
+            }
+            Err(_) => Fate::Not,
+        });
         // A caller that has gone away misses its answer, as with a lost connection.
         let _ = self.asker.send(outcome);
     }

@@ -30,6 +30,14 @@ pub(crate) fn recover(
     ))
 }
 
+/// Whether there is any segment at all.
+pub(crate) fn has_segments(disk: &dyn Disk) -> std::io::Result<bool> {
+    Ok(disk
+        .list()?
+        .iter()
+        .any(|name| segment_number(name).is_some()))
+}
+
 /// Drafts, and segments whose commit never came: nobody was promised anything about them.
 fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io::Result<()> {
     let mut known = db

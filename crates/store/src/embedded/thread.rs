@@ -1,5 +1,6 @@
 //! The thread around the writer: waits for orders, gathers a batch, runs a turn.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use mailtypes::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::error;
 
 use super::order::{Asked, Order, Pending};
 use super::writer::Writer;
@@ -42,14 +44,18 @@ impl WriterHandle {
             .spawn(move || {
                 let mut left = None;
                 loop {
-                    match next_batch(&orders, &mut left, writer.needs_recovery()) {
-                        Batch::Orders(batch) => {
-                            writer.turn(batch, clock());
-                            after_turn();
-                        }
-                        Batch::Nothing => writer.turn(Vec::new(), clock()),
+                    let batch = match next_batch(&orders, &mut left, writer.needs_recovery()) {
+                        Batch::Orders(batch) => batch,
+                        Batch::Nothing => Vec::new(),
                         Batch::Closed => break,
+                    };
+                    let turn = catch_unwind(AssertUnwindSafe(|| writer.turn(batch, clock())));
+                    if turn.is_err() {
+                        // Its callers see their answers dropped; the thread goes on for the others.
+                        error!("a turn of the writer panicked; the database is opened anew");
+                        writer.abandon();
                     }
+                    after_turn();
                 }
             })?;
         Ok(Self {
@@ -77,7 +83,9 @@ impl WriterHandle {
             _room: room,
         };
         inbox.send(waiting).map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer
+            .await
+            .map_err(|_| StoreError::Unknown("the order was dropped on the way".to_owned()))?
     }
 
     /// Carries out what waits, then ends the thread.

@@ -16,13 +16,17 @@ pub(crate) struct Turn<'a> {
     /// What this order adds to the books.
     pub(crate) effects: Effects,
     /// The epoch of each shard's lease.
-    pub(crate) epochs: &'a mut [i64; 256],
+    pub(crate) epochs: &'a [i64; 256],
 }
 
 /// What orders add to the books; written once a turn, and undone with the order's savepoint.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) tally: Tally,
+    /// New epochs of shards.
+    pub(crate) epochs: Vec<(u8, i64)>,
+    /// The directory has changed.
+    pub(crate) directory: bool,
     /// Changes of live octets by segment; a segment named here without a live octet dies.
     pub(crate) live: Vec<(i64, i64)>,
 }
@@ -49,6 +53,8 @@ impl Effects {
         for (segment, octets) in &other.live {
             self.live(*segment, *octets);
         }
+        self.epochs.extend(&other.epochs);
+        self.directory |= other.directory;
         self.tally.accepted += other.tally.accepted;
         self.tally.delivered += other.tally.delivered;
         self.tally.bounced += other.tally.bounced;

@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tracing::{error, info, warn};
 
 use super::books::write_effects;
+use super::cache::DirectoryCache;
 use super::order::Pending;
 use super::turn::{Effects, Turn};
 use super::{database, evacuate};
@@ -26,10 +27,20 @@ pub(crate) struct Writer {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) bodies: BodyReader,
     pub(crate) epochs: Box<[i64; 256]>,
+    /// What is known of the directory; forgotten with each commit that changes it.
+    pub(crate) cache: Arc<DirectoryCache>,
     /// Segments whose sync failed; their tails must be copied before new bodies are taken.
     pub(crate) suspect: VecDeque<i64>,
     /// Whether new mail may come; shared with those who ask before they send it.
     pub(crate) accepting: Arc<AtomicBool>,
+}
+
+/// What a committed transaction has done.
+#[derive(Default)]
+struct Done {
+    /// Segments without a live body, whose rows are gone.
+    dead: Vec<i64>,
+    effects: Effects,
 }
 
 impl Writer {
@@ -41,7 +52,7 @@ impl Writer {
         }
         let places = self.append(&mut batch);
         match self.transact(&mut batch, &places, now) {
-            Ok(dead) => self.unlink(&dead),
+            Ok(done) => self.committed(&done),
             Err(StoreError::Full) => self.undo(&mut batch),
             Err(error) => self.reconcile(&mut batch, &error),
         }
@@ -49,6 +60,13 @@ impl Writer {
             asked.settle();
         }
         self.recover(now);
+    }
+
+    /// A turn has panicked: what the connection holds is unknown, so it is opened anew.
+    pub(crate) fn abandon(&mut self) {
+        self.db = None;
+        self.cache.clear();
+        self.accepting.store(false, Ordering::Release);
     }
 
     /// Whether something is broken that the next turn tries to mend, even an empty one.
@@ -103,17 +121,17 @@ impl Writer {
         }
     }
 
-    /// One transaction for the whole batch. Answers the segments that died in it.
+    /// One transaction for the whole batch.
     fn transact(
         &mut self,
         batch: &mut [Box<dyn Pending>],
         places: &[Option<Place>],
         now: Timestamp,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Done, StoreError> {
         let Some(db) = &self.db else {
             let error = StoreError::Disk("the database could not be opened again".to_owned());
             batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
-            return Ok(Vec::new());
+            return Ok(Done::default());
         };
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut sum = Effects::default();
@@ -127,7 +145,7 @@ impl Writer {
                 now,
                 place: *place,
                 effects: Effects::default(),
-                epochs: &mut self.epochs,
+                epochs: &self.epochs,
             };
             if asked.apply(&mut turn) {
                 let effects = turn.effects;
@@ -144,7 +162,18 @@ impl Writer {
         }
         let dead = write_effects(db, &sum, self.log.open_end(), now)?;
         db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(dead)
+        Ok(Done { dead, effects: sum })
+    }
+
+    /// What memory has to know of a commit, before anybody is answered.
+    fn committed(&mut self, done: &Done) {
+        for (shard, epoch) in &done.effects.epochs {
+            self.epochs[usize::from(*shard)] = *epoch;
+        }
+        if done.effects.directory {
+            self.cache.clear();
+        }
+        self.unlink(&done.dead);
     }
 
     /// The disk is full: the transaction certainly did not happen, and nothing is broken.
@@ -169,6 +198,7 @@ impl Writer {
     fn reconcile(&mut self, batch: &mut [Box<dyn Pending>], error: &StoreError) {
         warn!(%error, "a transaction failed; looking what is true");
         self.db = None;
+        self.cache.clear();
         match database::reopen(&self.path) {
             Ok((db, epochs)) => {
                 batch

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
 use crate::draft::Finished;
-use crate::embedded::order::Order;
+use crate::embedded::order::{Fate, Order};
 use crate::embedded::rows::write_mailboxes;
 use crate::embedded::turn::Turn;
 use crate::item::{Destination, NewItem, NewRecipient};
@@ -25,21 +25,26 @@ impl Order for Accept {
     type Answer = ItemId;
     type Error = AcceptError;
 
+    /// A client that was told "later" meanwhile will send the message again.
+    const ONLY_IF_AWAITED: bool = true;
+
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         match &self.body {
-            Finished::Memory { octets, crc } => Some((self.id.as_i64(), octets, *crc)),
-            Finished::Segment(_) => None,
+            Finished::Memory { octets, crc, .. } => Some((self.id.as_i64(), octets, *crc)),
+            Finished::Segment(..) => None,
         }
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, AcceptError> {
-        let place = match self.body {
-            Finished::Segment(place) => {
+        let place = match &mut self.body {
+            Finished::Segment(place, guard) => {
+                // From here a commit may name it: it goes only when that certainly did not happen.
+                guard.keep(true);
                 turn.db.execute(
                     "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)",
                     params![place.segment, number(place.end())],
                 )?;
-                place
+                *place
             }
             Finished::Memory { .. } => turn
                 .place
@@ -53,6 +58,12 @@ impl Order for Accept {
         mention(turn, self.id, &self.item)?;
         turn.effects.tally.accepted += number(self.item.recipients.len() as u64);
         Ok(self.id)
+    }
+
+    fn settled(&mut self, fate: Fate) {
+        if let (Finished::Segment(_, guard), Fate::Not) = (&mut self.body, fate) {
+            guard.keep(false);
+        }
     }
 
     fn reconcile(&self, db: &Connection) -> Option<ItemId> {

@@ -53,6 +53,7 @@ impl Order for AddAccount {
              VALUES (?, 'INBOX', ?, 1, 0)",
             params![id, turn.now.as_secs()],
         )?;
+        turn.effects.directory = true;
         Ok(AccountId(id))
     }
 }
@@ -88,6 +89,7 @@ impl Order for RemoveAccount {
         if let Some(alias) = alias_that_leads_to(turn, &self.address.folded())? {
             return Err(DirectoryError::AliasLeadsHere(alias));
         }
+        turn.effects.directory = true;
         turn.db.execute(
             "UPDATE account SET address = NULL, password = '' WHERE id = ?",
             [id],
@@ -105,6 +107,7 @@ impl Order for SetAlias {
         if account(turn, &address)?.is_some() {
             return Err(DirectoryError::AccountExists(address));
         }
+        turn.effects.directory = true;
         turn.db.execute(
             "INSERT INTO alias (address, targets) VALUES (?, ?)
              ON CONFLICT (address) DO UPDATE SET targets = excluded.targets",
@@ -120,6 +123,7 @@ impl Order for RemoveAlias {
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
         let address = self.address.folded().to_string();
+        turn.effects.directory = true;
         let gone = turn
             .db
             .execute("DELETE FROM alias WHERE address = ?", [&address])?;

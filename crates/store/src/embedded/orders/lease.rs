@@ -45,7 +45,7 @@ impl Order for TakeLease {
                 turn.now.as_millis(),
             ])?;
             if taken > 0 {
-                turn.epochs[usize::from(shard)] = lease.epoch;
+                turn.effects.epochs.push((shard, lease.epoch));
             }
         }
         Ok(lease)

@@ -114,6 +114,29 @@ async fn a_damaged_recipient_does_not_stop_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bodies_without_their_database_are_not_dropped() {
+    let rig = Rig::new();
+    rig.accept(b"body").await;
+    let Rig {
+        folder,
+        disk,
+        millis,
+        store,
+    } = rig;
+    store.close();
+    drop(store);
+    for name in ["postrider.db", "postrider.db-wal", "postrider.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    // Twice: the first try must not have made the database that was missing.
+    for _ in 0..2 {
+        let refused = open(folder.path(), &disk, &millis);
+        assert!(matches!(refused, Err(OpenError::NoDatabase { .. })));
+        assert_eq!(disk.list().unwrap(), ["000001.seg"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_audit_finds_what_was_tampered_with() {
     let rig = Rig::new();
     let ann = rig.account().await;

@@ -177,3 +177,41 @@ async fn limit_pages(rig: &Rig, limit: bool) {
         .await
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_panics_costs_its_orders_and_no_more() {
+    struct Panic;
+    impl crate::embedded::order::Order for Panic {
+        type Answer = ();
+        type Error = StoreError;
+        fn apply(&mut self, _: &mut crate::embedded::turn::Turn<'_>) -> Result<(), StoreError> {
+            panic!("as the test wants")
+        }
+    }
+    let rig = Rig::new();
+    let before = rig.accept(b"before").await;
+    let lost = rig.store.inner.writer.carry_out(Panic).await;
+    assert!(matches!(lost, Err(StoreError::Unknown(_))), "{lost:?}");
+    let after = accept_in_the_end(&rig, b"after").await;
+    let rig = rig.crash(true);
+    assert_eq!(rig.read(before).await.unwrap(), b"before");
+    assert_eq!(rig.read(after).await.unwrap(), b"after");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_whose_transaction_fails_leaves_no_segment() {
+    let rig = Rig::new();
+    let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
+    rig.accept(&large).await;
+    limit_pages(&rig, true).await;
+    let mut refused = 0;
+    for _ in 0..200 {
+        refused += u32::from(rig.try_accept(&large, Destination::Remote).await.is_err());
+    }
+    assert!(refused > 0, "the limit was never reached");
+    rig.assert_files_are_rows();
+    limit_pages(&rig, false).await;
+    rig.accept(&large).await;
+    rig.crash(true).assert_clean().await;
+}
