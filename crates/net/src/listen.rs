@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn ipv4_and_ipv6_stand_side_by_side() {
         let Ok(six) = bind("[::]:0".parse().unwrap()) else {
-            eprintln!("skipped: this machine has no IPv6");
+            eprintln!("skipped: net.ipv6: this machine has no IPv6");
             return;
         };
         let port = six.local_addr().unwrap().port();
