@@ -1,11 +1,15 @@
 //! Users: who we are, whom we become.
 
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::unistd::{Gid, Uid, User, geteuid, getuid, setgid, setgroups, setuid};
 
 use crate::failure::{Failure, code};
+
+mod data_folder;
+
+pub(crate) use data_folder::prepare_data;
 
 /// The name of the user who runs this command: it goes into the history of what it changes.
 pub(crate) fn invoking_user() -> String {
@@ -69,29 +73,6 @@ pub(crate) fn server_user(configured: Option<&str>) -> Result<User, Failure> {
          configuration to a user that exists, as in user = \"nobody\""
     );
     Err(Failure::new(code::NOUSER, cause, way_out))
-}
-
-/// Makes the data folder for the user, closed to others. What is there stays as it is, except
-/// that it gets the right owner.
-pub(crate) fn prepare_data(data: &Path, user: &User) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| {
-        let cause = format!("cannot prepare the data folder {}: {error}", data.display());
-        let way_out = "make the folder above it, or name another with `data` in the configuration";
-        Failure::new(code::CANTCREAT, cause, way_out)
-    };
-    match std::fs::DirBuilder::new().mode(0o700).create(data) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(failed(error));
-        }
-        _ => {}
-    }
-    let owner = std::fs::symlink_metadata(data).map_err(failed)?;
-    if owner.is_dir() && owner.uid() == 0 {
-        // A folder that root has just made or emptied; files in it stay with whom they belong to.
-        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-        chown(data, Some(uid), Some(gid)).map_err(failed)?;
-    }
-    Ok(())
 }
 
 /// Whom root becomes when the configuration names nobody.

@@ -69,6 +69,56 @@ fn an_unknown_user_is_told_with_the_way_out() {
 }
 
 #[test]
+fn a_filled_folder_of_root_is_not_handed_over() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    for (file, told) in [
+        ("passwd", "belongs to root and is not empty"),
+        ("postrider.db", "a Postrider that ran as root"),
+    ] {
+        let server = Server::new();
+        server.configure("listen = [\"127.0.0.1:0\"]\nuser = \"nobody\"");
+        std::fs::create_dir(server.data()).unwrap();
+        std::fs::write(server.data().join(file), "").unwrap();
+        let said = server.run("serve");
+        assert_eq!(said.code, 73, "{said:?}");
+        let chown = format!("nobody: {}", server.data().display());
+        for wanted in [told, "user nobody", "chown", &chown] {
+            assert!(said.err.contains(wanted), "{wanted}: {}", said.err);
+        }
+        assert_eq!(std::fs::metadata(server.data()).unwrap().uid(), 0);
+    }
+}
+
+#[test]
+fn an_empty_folder_of_root_is_handed_over_but_not_through_a_link() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let mut server = Server::new();
+    std::fs::set_permissions(server.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    server.configure("listen = [\"127.0.0.1:0\"]\nuser = \"nobody\"");
+    let elsewhere = server.folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, server.data()).unwrap();
+    let said = server.run("serve");
+    assert_eq!(said.code, 73, "{said:?}");
+    assert_eq!(std::fs::metadata(&elsewhere).unwrap().uid(), 0);
+
+    std::fs::remove_file(server.data()).unwrap();
+    std::fs::create_dir(server.data()).unwrap();
+    server.start();
+    assert_ne!(std::fs::metadata(server.data()).unwrap().uid(), 0);
+    assert_eq!(server.stop(), 0, "{}", server.log());
+    // Filled now, and its own: it stays as it is.
+    server.start();
+    assert_eq!(server.stop(), 0, "{}", server.log());
+}
+
+#[test]
 fn child_is_not_for_people() {
     let server = Server::new();
     let mut command = program(server.folder.path());
