@@ -5,12 +5,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
 
 use net::handoff::{self, Parent, Request, Served};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User};
+use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
@@ -37,15 +38,16 @@ pub(crate) fn run(
         sockets,
     };
     let (parent, theirs) = handoff::pair()?;
-    let child = start(source, user, theirs)?;
-    std::thread::Builder::new()
-        .name("handoff".to_owned())
-        .spawn(move || serve(&parent, opener))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let status = runtime.block_on(wait(child))?;
-    Ok(exit_code(status))
+    runtime.block_on(async {
+        let child = start(source, user, theirs)?;
+        std::thread::Builder::new()
+            .name("handoff".to_owned())
+            .spawn(move || serve(&parent, opener))?;
+        Ok(exit_code(wait(child).await?))
+    })
 }
 
 fn start(source: &Source, user: &User, theirs: OwnedFd) -> Result<Child, Failure> {
@@ -135,24 +137,23 @@ fn serve(parent: &Parent, mut opener: Opener) {
     }
 }
 
-/// Passes signals on and waits for the child.
+/// Passes signals on and waits for the child. One task does both: an id that was not waited for
+/// cannot belong to another process yet.
 async fn wait(mut child: Child) -> std::io::Result<ExitStatus> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let pid = i32::try_from(child.id()).map(Pid::from_raw);
-    let mut waiting = tokio::task::spawn_blocking(move || child.wait());
     loop {
         let pass_on = tokio::select! {
             biased;
-            status = &mut waiting => return status.map_err(std::io::Error::other)?,
+            status = child.wait() => return status,
             _ = terminate.recv() => Signal::SIGTERM,
             _ = interrupt.recv() => Signal::SIGTERM,
             _ = hangup.recv() => Signal::SIGHUP,
         };
-        if let Ok(pid) = pid {
-            // It may just have ended; then `waiting` tells.
-            let _ = kill(pid, pass_on);
+        if let Some(Ok(pid)) = child.id().map(i32::try_from) {
+            // It may just have ended; then the next wait tells.
+            let _ = kill(Pid::from_raw(pid), pass_on);
         }
     }
 }
