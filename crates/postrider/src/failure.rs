@@ -16,6 +16,8 @@ pub(crate) mod code {
     pub(crate) const NOUSER: u8 = 67;
     /// Something that is needed is not there now.
     pub(crate) const UNAVAILABLE: u8 = 69;
+    /// A fault of ours.
+    pub(crate) const SOFTWARE: u8 = 70;
     /// The system refused something.
     pub(crate) const OSERR: u8 = 71;
     /// A file or folder cannot be made.

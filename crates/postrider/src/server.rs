@@ -11,7 +11,7 @@ use mailtypes::{Domain, Timestamp};
 use net::{Clock, Gate};
 use store::{Embedded, Options};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::config::{BadConfig, Config};
 use crate::failure::{Failure, code};
@@ -23,6 +23,8 @@ mod listeners;
 mod settings;
 mod signals;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use signals::{Orders, notify_ready};
 pub(crate) use sockets::Sockets;
@@ -102,18 +104,39 @@ impl Server {
     }
 
     /// Works until told to stop, and then until all that was begun has ended or the grace is over.
-    pub(crate) async fn run(mut self, mut orders: Orders) {
-        while orders.next().await == Order::Reload {
-            self.reload();
+    /// A part that ends by itself stops the whole: what starts it anew is for the system to do.
+    pub(crate) async fn run(mut self, mut orders: Orders) -> Result<(), Failure> {
+        let result = self.work(&mut orders).await;
+        self.wind_up(&mut orders).await;
+        result
+    }
+
+    async fn work(&mut self, orders: &mut Orders) -> Result<(), Failure> {
+        loop {
+            let order = tokio::select! {
+                biased;
+                order = orders.next() => order,
+                ended = &mut self.delivering => return Err(ended_alone("deliverer", ended)),
+                ended = &mut self.control => return Err(ended_alone("control socket", ended)),
+            };
+            match order {
+                Order::Reload => self.reload(),
+                Order::Stop => return Ok(()),
+            }
         }
+    }
+
+    async fn wind_up(mut self, orders: &mut Orders) {
         signals::notify_stopping();
         tracing::info!("stopping: sessions may finish for {} s", GRACE.as_secs());
         self.listeners.stop();
         self.stop.send_replace(true);
         let ended = async {
             self.listeners.ended().await;
-            // A panic was logged where it happened.
-            let _ = (&mut self.delivering).await;
+            // One that has ended may not be asked again; a panic was told where it happened.
+            if !self.delivering.is_finished() {
+                let _ = (&mut self.delivering).await;
+            }
         };
         tokio::select! {
             biased;
@@ -209,6 +232,20 @@ fn control_task(
     Ok(tokio::spawn(
         async move { socket.serve(store, house).await },
     ))
+}
+
+/// The failure of a part that should work as long as the server.
+fn ended_alone(part: &str, ended: Result<(), JoinError>) -> Failure {
+    let cause = match ended {
+        Ok(()) => format!("the {part} has ended by itself"),
+        Err(error) => format!("the {part} has ended by itself: {error}"),
+    };
+    tracing::error!("{cause}: the server stops");
+    Failure::new(
+        code::SOFTWARE,
+        cause,
+        "look at the log before it, then start the server again",
+    )
 }
 
 /// One failure stops the start; the others would be told at the next one.

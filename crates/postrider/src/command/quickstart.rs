@@ -110,7 +110,7 @@ async fn show_and_serve(
     out.flush()?;
     // From here on the log belongs to what others send.
     logging::start(LogForm::Text);
-    server.run(orders).await;
+    server.run(orders).await?;
     Ok(code::DONE)
 }
 

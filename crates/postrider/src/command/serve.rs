@@ -62,7 +62,7 @@ fn serve(
         let server = Server::start(store, clock, config, Some(source), sockets)?;
         notify_ready();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-        server.run(orders).await;
+        server.run(orders).await?;
         Ok(code::DONE)
     })
 }
