@@ -10,8 +10,8 @@ use net::Clock;
 use store::{Embedded, MessageReader};
 use tokio::runtime::Runtime;
 
-use crate::cli::Global;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 use crate::place::{self, Place};
 use crate::privileges;

@@ -14,8 +14,9 @@ pub(crate) mod trace;
 use admin::{Answer, Request};
 
 use crate::ask::ask;
-use crate::cli::{Global, Verb};
+use crate::cli::Verb;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 
 /// Does what the command line says.
@@ -47,13 +48,41 @@ pub(crate) struct Page {
 
 /// Gives an order and says what came of it.
 fn order(global: &Global, request: Request, out: &mut Output) -> Result<u8, Failure> {
+    show(global, request, out, |answer, out| match answer {
+        Answer::Done(done) => Ok(out.line(done.message)?),
+        _ => Err(unexpected()),
+    })
+}
+
+/// Asks; a program gets the answer as it is, a person what `tell` makes of it.
+fn show(
+    global: &Global,
+    request: Request,
+    out: &mut Output,
+    tell: impl FnOnce(Answer, &mut Output) -> Result<(), Failure>,
+) -> Result<u8, Failure> {
     let answer = ask(global, request, out)?;
     if global.json {
         out.json(&answer)?;
-    } else if let Answer::Done(done) = answer {
-        out.line(done.message)?;
+    } else {
+        tell(answer, out)?;
     }
     Ok(code::DONE)
+}
+
+/// One page of a list for people: the rows and where it goes on, or one line that there are none.
+fn list(
+    head: &[&str],
+    rows: &[Vec<String>],
+    next: Option<impl std::fmt::Display>,
+    none: &str,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(out.line(none)?);
+    }
+    out.table(head, rows)?;
+    Ok(say_more(next, "after", out)?)
 }
 
 /// An answer of a kind that belongs to another question.

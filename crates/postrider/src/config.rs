@@ -160,17 +160,22 @@ impl Listen {
 
 fn read_limited(path: &Path) -> std::io::Result<String> {
     use std::io::Read;
-    let mut text = String::new();
+    let mut octets = Vec::new();
     std::fs::File::open(path)?
         .take(limits::FILE_LEN_MAX + 1)
-        .read_to_string(&mut text)?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > limits::FILE_LEN_MAX {
+        .read_to_end(&mut octets)?;
+    if u64::try_from(octets.len()).unwrap_or(u64::MAX) > limits::FILE_LEN_MAX {
         return Err(std::io::Error::new(
             std::io::ErrorKind::FileTooLarge,
             "longer than 1 MiB: this is no configuration",
         ));
     }
-    Ok(text)
+    String::from_utf8(octets).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|octet| **octet == b'\n').count();
+        let text = format!("line {line} is not UTF-8");
+        std::io::Error::new(std::io::ErrorKind::InvalidData, text)
+    })
 }
 
 /// Where data lies when nothing is said.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// Exit codes, as in sysexits.
 pub(crate) mod code {
     /// Done.
@@ -33,13 +35,15 @@ pub(crate) mod code {
 }
 
 /// Why a command did not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     /// One of [`code`].
+    #[serde(rename = "exit_code")]
     pub(crate) code: u8,
     /// What happened, naming the thing.
     pub(crate) cause: String,
     /// What to do; may be empty when the cause says it.
+    #[serde(rename = "what_to_do")]
     pub(crate) way_out: String,
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod config;
 mod failure;
+mod global;
 mod logging;
 mod open;
 mod output;
@@ -22,30 +23,48 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use failure::code;
+use failure::{Failure, code};
 use output::Output;
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to stdout and is no error; broken pipes are nobody's.
-            let _ = error.print();
-            let asked = matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            );
-            return ExitCode::from(if asked { code::DONE } else { code::USAGE });
-        }
+        Err(error) => return misunderstood(&error),
     };
     let mut out = Output::stdout();
     let result = command::run(&cli.global, cli.verb, &mut out);
     let flushed = out.flush();
     match result.and_then(|code| flushed.map(|()| code).map_err(Into::into)) {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            output::note(failure.to_string());
-            ExitCode::from(failure.code)
-        }
+        Err(failure) => tell(&failure, cli.global.json),
     }
+}
+
+/// A command line that is none, or that asks for help.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if !asked && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let (cause, way_out) = text.split_once("\n\n").unwrap_or((&text, ""));
+        return tell(&Failure::new(code::USAGE, cause, way_out.trim_end()), true);
+    }
+    // Help goes to stdout and is no error; broken pipes are nobody's.
+    let _ = error.print();
+    ExitCode::from(if asked { code::DONE } else { code::USAGE })
+}
+
+/// Ends with a failure: for people a note beside the output, for programs one JSON value in it.
+fn tell(failure: &Failure, json: bool) -> ExitCode {
+    if json {
+        let mut out = Output::stdout();
+        let value = serde_json::json!({ "error": failure });
+        // Nobody is left to tell when stdout is gone.
+        let _ = out.json(&value).and_then(|()| out.flush());
+    } else {
+        output::note(failure.to_string());
+    }
+    ExitCode::from(failure.code)
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use mailtypes::Domain;
 
-use crate::cli::Global;
 use crate::config::{BadConfig, Config};
 use crate::failure::{Failure, code};
+use crate::global::Global;
 
 /// A data folder, and what is known of its domains.
 #[derive(Clone, Debug)]
@@ -110,6 +110,9 @@ pub(crate) fn bad_config(error: &BadConfig) -> Failure {
             if error.kind() == std::io::ErrorKind::PermissionDenied =>
         {
             "let the user that runs postrider read it, or run the command as that user or as root"
+        }
+        BadConfig::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::InvalidData => {
+            "write that line anew, or save the file as UTF-8"
         }
         BadConfig::Unreadable { .. } => "name the file with --config FILE",
         BadConfig::Wrong(_) => "correct the file; `postrider check` looks at it again",

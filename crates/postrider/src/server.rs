@@ -118,6 +118,9 @@ impl Server {
                 order = orders.next() => order,
                 ended = &mut self.delivering => return Err(ended_alone("deliverer", ended)),
                 ended = &mut self.control => return Err(ended_alone("control socket", ended)),
+                (address, ended) = self.listeners.ended_alone() => {
+                    return Err(ended_alone(&format!("listener of {address}"), ended));
+                }
             };
             match order {
                 Order::Reload => self.reload(),

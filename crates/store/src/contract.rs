@@ -144,11 +144,11 @@ pub trait Store: Clone + Send + Sync + 'static {
         password: &str,
     ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
 
-    /// Removes an account; its mail goes in the background.
+    /// Removes an account; its mail goes in the background. Gives the number of its messages.
     fn remove_account(
         &self,
         address: &Mailbox,
-    ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+    ) -> impl Future<Output = Result<u64, DirectoryError>> + Send;
 
     /// Accounts by address, behind `after`.
     fn accounts(

@@ -40,8 +40,16 @@ pub(super) async fn passwd(
 
 pub(super) async fn remove(store: &impl Store, address: &str) -> Result<Answer, Refusal> {
     let address = mailbox(address)?;
-    store.remove_account(&address).await?;
-    Ok(done(format!("account {} removed", address.folded())))
+    let messages = store.remove_account(&address).await?;
+    let mail = match messages {
+        0 => "it had no mail".to_owned(),
+        1 => "and its one message".to_owned(),
+        n => format!("and its {n} messages"),
+    };
+    Ok(done(format!(
+        "account {} removed, {mail}",
+        address.folded()
+    )))
 }
 
 pub(super) async fn list(

@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use admin::view::AccountView;
 use admin::{Answer, Request, password};
 use mailtypes::Secret;
 
-use super::{Page, order, say_more, unexpected};
+use super::{Page, list, order, show, unexpected};
 use crate::ask::ask;
-use crate::cli::Global;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 
 /// What to do with accounts.
@@ -56,32 +57,20 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
             })
         }
         Verb::Remove { address } => order(global, Request::AccountRemove { address }, out),
-        Verb::List(page) => list(global, page, out),
+        Verb::List(Page { after, limit }) => {
+            show(global, Request::AccountList { after, limit }, out, accounts)
+        }
     }
 }
 
-fn list(global: &Global, page: Page, out: &mut Output) -> Result<u8, Failure> {
-    let request = Request::AccountList {
-        after: page.after,
-        limit: page.limit,
-    };
-    let answer = ask(global, request, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
-    }
+fn accounts(answer: Answer, out: &mut Output) -> Result<(), Failure> {
     let Answer::Accounts(view) = answer else {
         return Err(unexpected());
     };
-    if view.accounts.is_empty() {
-        out.line("no accounts yet; add one: postrider account add ADDRESS")?;
-        return Ok(code::DONE);
-    }
-    let row = |account: admin::view::AccountView| vec![account.address, account.created];
+    let row = |account: AccountView| vec![account.address, account.created];
     let rows: Vec<_> = view.accounts.into_iter().map(row).collect();
-    out.table(&["ADDRESS", "ADDED"], &rows)?;
-    say_more(view.next, "after", out)?;
-    Ok(code::DONE)
+    let none = "no accounts yet; add one: postrider account add ADDRESS";
+    list(&["ADDRESS", "ADDED"], &rows, view.next, none, out)
 }
 
 /// Takes a password, gives the order with its hash, and prints the password if it was made up.

@@ -1,11 +1,11 @@
 //! `alias add|list|remove`
 
+use admin::view::AliasView;
 use admin::{Answer, Request};
 
-use super::{Page, order, say_more, unexpected};
-use crate::ask::ask;
-use crate::cli::Global;
-use crate::failure::{Failure, code};
+use super::{Page, list, order, show, unexpected};
+use crate::failure::Failure;
+use crate::global::Global;
 use crate::output::Output;
 
 /// What to do with aliases.
@@ -34,30 +34,18 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
             order(global, Request::AliasSet { address, targets }, out)
         }
         Verb::Remove { address } => order(global, Request::AliasRemove { address }, out),
-        Verb::List(page) => list(global, page, out),
+        Verb::List(Page { after, limit }) => {
+            show(global, Request::AliasList { after, limit }, out, aliases)
+        }
     }
 }
 
-fn list(global: &Global, page: Page, out: &mut Output) -> Result<u8, Failure> {
-    let request = Request::AliasList {
-        after: page.after,
-        limit: page.limit,
-    };
-    let answer = ask(global, request, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
-    }
+fn aliases(answer: Answer, out: &mut Output) -> Result<(), Failure> {
     let Answer::Aliases(view) = answer else {
         return Err(unexpected());
     };
-    if view.aliases.is_empty() {
-        out.line("no aliases yet; add one: postrider alias add ADDRESS TARGET")?;
-        return Ok(code::DONE);
-    }
-    let row = |alias: admin::view::AliasView| vec![alias.address, alias.targets.join(", ")];
+    let row = |alias: AliasView| vec![alias.address, alias.targets.join(", ")];
     let rows: Vec<_> = view.aliases.into_iter().map(row).collect();
-    out.table(&["ADDRESS", "STANDS FOR"], &rows)?;
-    say_more(view.next, "after", out)?;
-    Ok(code::DONE)
+    let none = "no aliases yet; add one: postrider alias add ADDRESS TARGET";
+    list(&["ADDRESS", "STANDS FOR"], &rows, view.next, none, out)
 }

@@ -4,8 +4,8 @@ use admin::{Answer, Request};
 
 use super::unexpected;
 use crate::ask::ask;
-use crate::cli::Global;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {

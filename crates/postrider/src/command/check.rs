@@ -4,11 +4,11 @@ use admin::{Answer, Request};
 
 use super::unexpected;
 use crate::ask::ask;
-use crate::cli::Global;
 use crate::config::{Config, write_duration, write_size};
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
-use crate::place;
+use crate::{place, privileges};
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {
     match &global.data {
@@ -28,12 +28,15 @@ pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {
 fn check_config(global: &Global, out: &mut Output) -> Result<u8, Failure> {
     let (path, config) = place::config(global)?;
     let lines = describe(&config);
+    let notes: Vec<String> = notes(&config).collect();
     if global.json {
         let values: serde_json::Map<_, _> = lines
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value.into()))
             .collect();
-        out.json(&serde_json::json!({"config": path, "right": true, "values": values}))?;
+        out.json(
+            &serde_json::json!({"config": path, "right": true, "values": values, "notes": notes}),
+        )?;
         return Ok(code::DONE);
     }
     out.line(format!(
@@ -43,7 +46,21 @@ fn check_config(global: &Global, out: &mut Output) -> Result<u8, Failure> {
     for (key, value) in lines {
         out.line(format!("  {key} = {value}"))?;
     }
+    for note in notes {
+        out.line(format!("note: {note}"))?;
+    }
     Ok(code::DONE)
+}
+
+/// What the file may well say, and this machine is not ready for yet.
+fn notes(config: &Config) -> impl Iterator<Item = String> {
+    let user = config
+        .user
+        .as_deref()
+        .map(|user| privileges::server_user(Some(user)));
+    user.and_then(Result::err)
+        .map(|failure| failure.to_string())
+        .into_iter()
 }
 
 fn describe(config: &Config) -> Vec<(&'static str, String)> {

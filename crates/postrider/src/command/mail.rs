@@ -1,11 +1,12 @@
 //! `mail list|show`
 
+use admin::view::MailLine;
 use admin::{Answer, Request};
 
-use super::{say_more, unexpected};
+use super::{list, show, unexpected};
 use crate::ask::ask;
-use crate::cli::Global;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 
 /// What to do with messages.
@@ -22,7 +23,7 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
-    /// Prints a message exactly as it is, octet by octet.
+    /// Prints a message exactly as it is, octet by octet, also with --json.
     Show {
         /// The address of the account.
         account: String,
@@ -37,7 +38,14 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
             account,
             after,
             limit,
-        } => list(global, account, after, limit, out),
+        } => {
+            let request = Request::MailList {
+                account,
+                after,
+                limit,
+            };
+            show(global, request, out, messages)
+        }
         Verb::Show { account, uid } => {
             // The octets are the output: JSON could not hold them.
             ask(global, Request::MailShow { account, uid }, out)?;
@@ -46,31 +54,11 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
     }
 }
 
-fn list(
-    global: &Global,
-    account: String,
-    after: u32,
-    limit: usize,
-    out: &mut Output,
-) -> Result<u8, Failure> {
-    let request = Request::MailList {
-        account,
-        after,
-        limit,
-    };
-    let answer = ask(global, request, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
-    }
+fn messages(answer: Answer, out: &mut Output) -> Result<(), Failure> {
     let Answer::Mail(view) = answer else {
         return Err(unexpected());
     };
-    if view.messages.is_empty() {
-        out.line(format!("{} has no messages here", view.account))?;
-        return Ok(code::DONE);
-    }
-    let row = |line: admin::view::MailLine| {
+    let row = |line: MailLine| {
         vec![
             line.uid.to_string(),
             line.arrived,
@@ -80,7 +68,7 @@ fn list(
         ]
     };
     let rows: Vec<_> = view.messages.into_iter().map(row).collect();
-    out.table(&["UID", "ARRIVED", "OCTETS", "QUEUE ID", "FROM"], &rows)?;
-    say_more(view.next, "after", out)?;
-    Ok(code::DONE)
+    let head = ["UID", "ARRIVED", "OCTETS", "QUEUE ID", "FROM"];
+    let none = format!("{} has no messages here", view.account);
+    list(&head, &rows, view.next, &none, out)
 }

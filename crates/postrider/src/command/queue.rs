@@ -3,10 +3,9 @@
 use admin::view::ItemLine;
 use admin::{Answer, Request};
 
-use super::{Page, order, say_more, trace, unexpected};
-use crate::ask::ask;
-use crate::cli::Global;
-use crate::failure::{Failure, code};
+use super::{Page, list, order, show, trace, unexpected};
+use crate::failure::Failure;
+use crate::global::Global;
 use crate::output::Output;
 
 /// What to do with the queue.
@@ -38,49 +37,30 @@ pub(crate) enum Verb {
 
 pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, Failure> {
     match verb {
-        Verb::List(page) => list(global, page, out),
-        Verb::Show { id } => show(global, id, out),
+        Verb::List(Page { after, limit }) => {
+            show(global, Request::QueueList { after, limit }, out, items)
+        }
+        Verb::Show { id } => show(global, Request::QueueShow { id }, out, story),
         Verb::Hold { id } => order(global, Request::Hold { id }, out),
         Verb::Release { id } => order(global, Request::Release { id }, out),
         Verb::Remove { id } => order(global, Request::Remove { id }, out),
     }
 }
 
-fn show(global: &Global, id: String, out: &mut Output) -> Result<u8, Failure> {
-    let answer = ask(global, Request::QueueShow { id }, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
+fn story(answer: Answer, out: &mut Output) -> Result<(), Failure> {
+    match answer {
+        Answer::Story(story) => Ok(trace::tell(&story, out)?),
+        _ => Err(unexpected()),
     }
-    let Answer::Story(story) = answer else {
-        return Err(unexpected());
-    };
-    trace::tell(&story, out)?;
-    Ok(code::DONE)
 }
 
-fn list(global: &Global, page: Page, out: &mut Output) -> Result<u8, Failure> {
-    let request = Request::QueueList {
-        after: page.after,
-        limit: page.limit,
-    };
-    let answer = ask(global, request, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
-    }
+fn items(answer: Answer, out: &mut Output) -> Result<(), Failure> {
     let Answer::Queue(queue) = answer else {
         return Err(unexpected());
     };
-    if queue.items.is_empty() {
-        out.line("the queue is empty")?;
-        return Ok(code::DONE);
-    }
     let rows: Vec<_> = queue.items.iter().map(row).collect();
     let head = ["QUEUE ID", "ACCEPTED", "OCTETS", "FROM", "TO", "STATE"];
-    out.table(&head, &rows)?;
-    say_more(queue.next, "after", out)?;
-    Ok(code::DONE)
+    list(&head, &rows, queue.next, "the queue is empty", out)
 }
 
 /// The first open recipient stands for the others.

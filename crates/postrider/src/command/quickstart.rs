@@ -14,9 +14,9 @@ use store::{Embedded, RecipientState, Store};
 
 use super::serve::raise_file_limit;
 use super::trace::tell;
-use crate::cli::Global;
 use crate::config::{Config, Listen, LogForm};
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::output::Output;
 use crate::place::QUICKSTART_DATA;
 use crate::server::{Orders, Server, Sockets, open_store};

@@ -7,9 +7,9 @@ use net::{Clock, handoff};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
-use crate::cli::Global;
 use crate::config::Config;
 use crate::failure::{Failure, code};
+use crate::global::Global;
 use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store};
 use crate::{logging, output, parent, place, privileges};
 

@@ -3,10 +3,9 @@
 use admin::view::{EventView, RecipientView, StoryView, TraceView};
 use admin::{Answer, Request};
 
-use super::{say_more, unexpected};
-use crate::ask::ask;
-use crate::cli::Global;
-use crate::failure::{Failure, code};
+use super::{say_more, show, unexpected};
+use crate::failure::Failure;
+use crate::global::Global;
 use crate::output::Output;
 
 /// What to trace.
@@ -29,17 +28,11 @@ pub(crate) fn run(global: &Global, args: Args, out: &mut Output) -> Result<u8, F
         before: args.before,
         limit: args.limit,
     };
-    let answer = ask(global, request, out)?;
-    if global.json {
-        out.json(&answer)?;
-        return Ok(code::DONE);
-    }
-    match answer {
-        Answer::Story(story) => tell(&story, out)?,
-        Answer::Trace(trace) => list(&trace, out)?,
-        _ => return Err(unexpected()),
-    }
-    Ok(code::DONE)
+    show(global, request, out, |answer, out| match answer {
+        Answer::Story(story) => Ok(tell(&story, out)?),
+        Answer::Trace(trace) => Ok(list(&trace, out)?),
+        _ => Err(unexpected()),
+    })
 }
 
 /// The story of one message, in the order in which it happened.

@@ -81,7 +81,7 @@ fn take_key(config: &mut Config, entry: &Entry<'_>, found: &mut Vec<Complaint>) 
     match entry.key {
         "hostname" => put(&mut config.hostname, entry.parsed(Domain::parse, found)),
         "data" => put(&mut config.data, entry.parsed(folder, found)),
-        "domains" => put(&mut config.domains, entry.list(Domain::parse, found)),
+        "domains" => put(&mut config.domains, domains(entry, found)),
         "listen" => put(&mut config.listen, listen(entry, found)),
         "user" => put(&mut config.user, entry.parsed(user, found).map(Some)),
         "postmaster" => put(
@@ -133,6 +133,19 @@ fn folder(text: &str) -> Result<PathBuf, &'static str> {
         return Err("the name of the folder is empty");
     }
     Ok(PathBuf::from(text))
+}
+
+fn domains(entry: &Entry<'_>, found: &mut Vec<Complaint>) -> Option<Vec<Domain>> {
+    let mut all: Vec<Domain> = Vec::new();
+    for one in &entry.entries(found)? {
+        let domain = one.parsed(Domain::parse, found)?;
+        if all.contains(&domain) {
+            found.push(one.complain("this domain is there twice".to_owned()));
+            return None;
+        }
+        all.push(domain);
+    }
+    Some(all)
 }
 
 fn user(text: &str) -> Result<String, &'static str> {

@@ -41,20 +41,6 @@ impl<'a> Entry<'a> {
             .ok()
     }
 
-    /// What `parse` makes of each text of a list that is not empty.
-    pub(super) fn list<T, E: ToString>(
-        &self,
-        parse: impl Fn(&str) -> Result<T, E>,
-        found: &mut Vec<Complaint>,
-    ) -> Option<Vec<T>> {
-        let entries = self.entries(found)?;
-        let values: Vec<T> = entries
-            .iter()
-            .filter_map(|entry| entry.parsed(&parse, found))
-            .collect();
-        (values.len() == entries.len()).then_some(values)
-    }
-
     /// The values of a list that is not empty.
     pub(super) fn entries(&self, found: &mut Vec<Complaint>) -> Option<Vec<Entry<'a>>> {
         let Some(values) = self.value.get_ref().as_array() else {

@@ -1,15 +1,18 @@
 //! The listeners that are open, and how they follow the configuration.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use arc_swap::ArcSwap;
 use net::{Clock, Gate};
 use receive::{Phase, Receiver};
 use store::Embedded;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::{Sockets, settings};
 use crate::config::{Config, Listen};
@@ -91,9 +94,37 @@ impl Listeners {
     /// Waits until the sessions of all closed listeners have ended.
     pub(super) async fn ended(&mut self) {
         for accepting in std::mem::take(&mut self.closed) {
-            // A panic was logged where it happened.
-            let _ = accepting.task.await;
+            // One that has ended may not be asked again; a panic was told where it happened.
+            if !accepting.task.is_finished() {
+                let _ = accepting.task.await;
+            }
         }
+    }
+
+    /// Waits for an open listener to end, which none does by itself.
+    pub(super) async fn ended_alone(&mut self) -> (SocketAddr, Result<(), JoinError>) {
+        poll_fn(|context| {
+            let accepting = self
+                .open
+                .values_mut()
+                .filter_map(|open| open.accepting.as_mut());
+            for accepting in accepting {
+                if let Poll::Ready(ended) = Pin::new(&mut accepting.task).poll(context) {
+                    return Poll::Ready((accepting.local, ended));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    #[cfg(test)]
+    pub(super) fn abort(&self) {
+        let accepting = self
+            .open
+            .values()
+            .filter_map(|open| open.accepting.as_ref());
+        accepting.for_each(|accepting| accepting.task.abort());
     }
 
     fn close_others(&mut self, wanted: &[SocketAddr]) {

@@ -11,6 +11,7 @@ use crate::failure::code;
 async fn a_part_that_ends_stops_the_server() {
     check_stop(|server| server.delivering.abort(), "deliverer").await;
     check_stop(|server| server.control.abort(), "control socket").await;
+    check_stop(|server| server.listeners.abort(), "listener of 127.0.0.1").await;
 }
 
 async fn check_stop(end: impl FnOnce(&Server), part: &str) {

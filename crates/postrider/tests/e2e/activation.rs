@@ -24,7 +24,7 @@ fn a_socket_from_systemd_is_served() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let ready = || server.run("status").out.contains("runs since");
+    let ready = || server.run("status").out.contains("has been running for");
     wait_for("the server is ready", ready, String::new);
     let mut session = BufReader::new(TcpStream::connect(address).unwrap());
     let greeting = last_line(&mut session);

@@ -75,3 +75,59 @@ fn a_file_in_place_of_the_folder_is_told() {
     assert_eq!(said.code, 73, "{said:?}");
     assert!(said.err.contains("data"), "{}", said.err);
 }
+
+#[test]
+fn programs_get_refusals_as_json() {
+    let server = Server::new();
+    server.add_account("ann@example.org");
+    for (line, code, cause, what_to_do) in [
+        (
+            "trace no@example.org --json",
+            1,
+            "no message from or to",
+            "",
+        ),
+        ("queue hold nonsense --json", 65, "is no queue id", ""),
+        ("account remove no@example.org --json", 67, "no account", ""),
+        ("mail show ann@example.org 7 --json", 1, "no message 7", ""),
+        ("queue --json", 64, "subcommand", "Usage:"),
+        (
+            "queue list --limit many --json",
+            64,
+            "invalid value",
+            "--help",
+        ),
+    ] {
+        let said = server.run(line);
+        assert_eq!(said.code, code, "{line}: {said:?}");
+        assert_eq!(said.err, "", "{line}");
+        let value: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let error = &value["error"];
+        assert_eq!(error["exit_code"], code, "{line}");
+        let text = |key: &str| error[key].as_str().unwrap().to_owned();
+        assert!(text("cause").contains(cause), "{line}: {error}");
+        assert!(text("what_to_do").contains(what_to_do), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_with_the_line() {
+    let server = Server::new();
+    std::fs::write(server.config(), b"log = \"text\"\n# J\xe4ger\n").unwrap();
+    let said = server.run("check");
+    assert_eq!(said.code, 78, "{said:?}");
+    assert!(said.err.contains("line 2 is not UTF-8"), "{}", said.err);
+    assert!(said.err.contains("save the file as UTF-8"), "{}", said.err);
+}
+
+#[test]
+fn check_tells_of_a_user_that_is_not_there_yet() {
+    let server = Server::new();
+    server.configure("user = \"no-such-user\"");
+    let said = server.run("check");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("there is no such user"), "{}", said.out);
+    assert!(said.out.contains("useradd"), "{}", said.out);
+    let notes = &server.json("check")["notes"];
+    assert_eq!(notes.as_array().unwrap().len(), 1, "{notes}");
+}

@@ -261,7 +261,7 @@ impl Store for Embedded {
             .await
     }
 
-    async fn remove_account(&self, address: &Mailbox) -> Result<(), DirectoryError> {
+    async fn remove_account(&self, address: &Mailbox) -> Result<u64, DirectoryError> {
         self.inner
             .writer
             .carry_out(RemoveAccount {

@@ -176,10 +176,8 @@ pub(crate) async fn mail_for_a_removed_account_is_not_lost(backend: impl Backend
         &[("ann@example.org", Destination::Account(ann))],
     )
     .await;
-    store
-        .remove_account(&address("ann@example.org"))
-        .await
-        .unwrap();
+    let removed = store.remove_account(&address("ann@example.org")).await;
+    assert_eq!(removed, Ok(0), "it is still in the queue");
     // The address may have gone to somebody else meanwhile, who must not get it.
     account(&store, "ann@example.org").await;
     assert_eq!(deliver_due(&store, &held).await, [LocalOutcome::NoAccount]);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Global;
+use crate::global::Global;
 use crate::output::Output;
 use crate::place::QUICKSTART_DATA;
 

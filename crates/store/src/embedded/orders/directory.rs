@@ -77,11 +77,11 @@ impl Order for SetPassword {
 }
 
 impl Order for RemoveAccount {
-    type Answer = ();
+    type Answer = u64;
     type Error = DirectoryError;
 
     /// Frees the address at once; the mail goes in small groups behind.
-    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<u64, DirectoryError> {
         let address = self.address.folded().to_string();
         let Some(id) = account(turn, &address)? else {
             return Err(DirectoryError::NoSuchAccount(address));
@@ -94,7 +94,12 @@ impl Order for RemoveAccount {
             "UPDATE account SET address = NULL, password = '' WHERE id = ?",
             [id],
         )?;
-        Ok(())
+        let messages: i64 = turn.db.query_row(
+            "SELECT count(*) FROM entry WHERE folder IN (SELECT id FROM folder WHERE account = ?)",
+            [id],
+            |row| row.get(0),
+        )?;
+        Ok(u64::try_from(messages).unwrap_or(0))
     }
 }
 
