@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// A listener that always has a next connection.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Acceptor {
     listener: TcpListener,
     /// Failures since the last success that called for a pause.
     failures: u32,
+    /// Dropped behind the listener: whoever waits for that knows that the port is free.
+    open: watch::Sender<()>,
 }
 
 impl Acceptor {
@@ -22,7 +25,14 @@ impl Acceptor {
         Ok(Self {
             listener: TcpListener::from_std(listener)?,
             failures: 0,
+            open: watch::Sender::new(()),
         })
+    }
+
+    /// Is done when this acceptor has been dropped and its socket closed.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut open = self.open.subscribe();
+        async move { while open.changed().await.is_ok() {} }
     }
 
     /// Where it listens.

@@ -82,7 +82,7 @@ struct Opener {
 }
 
 impl Opener {
-    fn open(&mut self, addr: SocketAddr) -> Result<TcpListener, String> {
+    fn open(&mut self, addr: SocketAddr) -> Result<Option<TcpListener>, String> {
         // The file may have changed since; a wrong one changes nothing.
         if let Ok(config) = Config::read(&self.path) {
             self.allowed = addresses(&config);
@@ -91,15 +91,11 @@ impl Opener {
             return Err(format!("{addr} is not in the configuration"));
         }
         if let Some(index) = self.ready.iter().position(|(ready, _)| *ready == addr) {
-            return Ok(self.ready.swap_remove(index).1);
+            return Ok(Some(self.ready.swap_remove(index).1));
         }
-        match self.sockets.open(addr, &self.allowed) {
-            Ok(Some(listener)) => Ok(listener),
-            Ok(None) => Err(format!(
-                "a dual-stack socket from systemd serves {addr} already"
-            )),
-            Err(failure) => Err(failure.to_string()),
-        }
+        self.sockets
+            .open(addr, &self.allowed)
+            .map_err(|failure| failure.to_string())
     }
 }
 

@@ -63,9 +63,7 @@ impl Source {
 
 impl Server {
     /// Opens the sockets over an open store. When it returns, clients are answered.
-    ///
-    /// To be called within a runtime.
-    pub(crate) fn start(
+    pub(crate) async fn start(
         store: Embedded,
         clock: Clock,
         config: Config,
@@ -84,7 +82,7 @@ impl Server {
                 wake: Arc::clone(&wake),
             },
         );
-        listeners.set(&config).map_err(first)?;
+        listeners.set(&config).await.map_err(first)?;
         let domains = Arc::new(Mutex::new(config.domains.clone()));
         let control = control_task(&config.data, &store, &clock, &domains)?;
         let deliverer = Deliverer::new(store.clone(), clock.clone(), wake);
@@ -123,7 +121,7 @@ impl Server {
                 }
             };
             match order {
-                Order::Reload => self.reload(),
+                Order::Reload => self.reload().await,
                 Order::Stop => return Ok(()),
             }
         }
@@ -157,7 +155,7 @@ impl Server {
     }
 
     /// Reads the configuration anew. What is wrong with it is logged, and the old one stays.
-    fn reload(&mut self) {
+    async fn reload(&mut self) {
         let Some(source) = &self.source else {
             tracing::info!("there is no configuration to read anew");
             return;
@@ -167,12 +165,12 @@ impl Server {
             Err(error) => {
                 tracing::error!("the new configuration is wrong, the old one stays:\n{error}");
             }
-            Ok(config) => self.take_up(config),
+            Ok(config) => self.take_up(config).await,
         }
         notify_ready();
     }
 
-    fn take_up(&mut self, mut config: Config) {
+    async fn take_up(&mut self, mut config: Config) {
         for (key, differs) in [
             ("data", config.data != self.config.data),
             ("user", config.user != self.config.user),
@@ -183,7 +181,7 @@ impl Server {
             }
         }
         config.data.clone_from(&self.config.data);
-        if let Err(failures) = self.listeners.set(&config) {
+        if let Err(failures) = self.listeners.set(&config).await {
             for failure in failures {
                 tracing::error!("{failure}");
             }

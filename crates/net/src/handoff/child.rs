@@ -1,7 +1,7 @@
 //! The unprivileged end: asks.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
@@ -30,22 +30,23 @@ impl Child {
         })
     }
 
-    /// A listener on `addr` from the parent. Blocks.
-    pub fn bind(&self, addr: SocketAddr) -> Result<TcpListener, HandoffError> {
-        let passed = self.ask(Request::Bind(addr))?;
+    /// A listener on `addr` from the parent; `None` when a dual-stack socket that came for another
+    /// address serves this one too. Blocks.
+    pub fn bind(&self, addr: SocketAddr) -> Result<Option<TcpListener>, HandoffError> {
+        let Some(passed) = self.ask(Request::Bind(addr))? else {
+            return Ok(None);
+        };
         let listener = TcpListener::from(passed);
         let is_it = socket_acceptconn(&listener)?
-            && listener
-                .local_addr()
-                .is_ok_and(|got| got.ip() == addr.ip() && [0, got.port()].contains(&addr.port()));
+            && listener.local_addr().is_ok_and(|got| serves(got, addr));
         if is_it {
-            Ok(listener)
+            Ok(Some(listener))
         } else {
             Err(HandoffError::Malformed("a socket that was not asked for"))
         }
     }
 
-    fn ask(&self, request: Request) -> Result<OwnedFd, HandoffError> {
+    fn ask(&self, request: Request) -> Result<Option<OwnedFd>, HandoffError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = last.wrapping_add(1);
         packet::send(&self.socket, &write_request(*last, request), None)?;
@@ -58,11 +59,20 @@ impl Child {
             }
             return match answer {
                 Answer::Refused(why) => Err(HandoffError::Refused(why)),
-                Answer::Listener => passed.ok_or(HandoffError::Malformed("no socket came along")),
+                Answer::Served => Ok(None),
+                Answer::Listener => passed
+                    .map(Some)
+                    .ok_or(HandoffError::Malformed("no socket came along")),
             };
         }
         Err(HandoffError::Malformed("answers to other requests only"))
     }
+}
+
+/// Whether a socket that listens on `got` can be the one for `wanted`: `[::]` may take IPv4 too.
+fn serves(got: SocketAddr, wanted: SocketAddr) -> bool {
+    let dual_stack = got.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && wanted.is_ipv4();
+    (got.ip() == wanted.ip() || dual_stack) && [0, got.port()].contains(&wanted.port())
 }
 
 /// How many late answers are passed over.

@@ -28,14 +28,14 @@ impl Parent {
         Ok(Self { socket })
     }
 
-    /// Waits for one request and answers it as `decide` says: with a listener, or with a sentence
-    /// for the operator. It is `decide` that knows which addresses are allowed; it must check.
+    /// Waits for one request and answers it as `decide` says: with a listener, with `None` when one
+    /// that the child has serves that address too, or with a sentence for the operator. It is `decide` that knows which addresses are allowed; it must check.
     ///
     /// Waits without limit for a request: a child need not ever have one. After an error the child
     /// is not to be trusted further.
     pub fn serve_one(
         &self,
-        decide: impl FnOnce(Request) -> Result<TcpListener, String>,
+        decide: impl FnOnce(Request) -> Result<Option<TcpListener>, String>,
     ) -> Result<Served, HandoffError> {
         let octets = match packet::receive_plain(&self.socket) {
             Err(HandoffError::Closed) => return Ok(Served::ChildGone),
@@ -43,9 +43,13 @@ impl Parent {
         };
         let (number, request) = parse_request(&octets)?;
         match decide(request) {
-            Ok(listener) => {
+            Ok(Some(listener)) => {
                 let octets = write_answer(number, &Answer::Listener);
                 packet::send(&self.socket, &octets, Some(listener.as_fd()))?;
+            }
+            Ok(None) => {
+                let octets = write_answer(number, &Answer::Served);
+                packet::send(&self.socket, &octets, None)?;
             }
             Err(why) => {
                 let octets = write_answer(number, &Answer::Refused(why));

@@ -11,11 +11,14 @@ fn ends() -> (Parent, Child) {
     (parent, Child::new(child).unwrap())
 }
 
-/// Allows loopback, and nothing else.
-fn decide(request: Request) -> Result<TcpListener, String> {
+/// Allows loopback, has served everything for long, and nothing else.
+fn decide(request: Request) -> Result<Option<TcpListener>, String> {
     let Request::Bind(addr) = request;
     if addr.ip().is_loopback() {
-        listen::bind(addr).map_err(|error| error.to_string())
+        let listener = listen::bind(addr).map_err(|error| error.to_string())?;
+        Ok(Some(listener))
+    } else if addr.ip().is_unspecified() {
+        Ok(None)
     } else {
         Err(format!("{addr} is not in the configuration"))
     }
@@ -27,9 +30,11 @@ fn a_listener_is_handed_over_and_works() {
     let serving = thread::spawn(move || {
         assert_eq!(parent.serve_one(decide).unwrap(), Served::Answered);
         assert_eq!(parent.serve_one(decide).unwrap(), Served::Answered);
+        assert_eq!(parent.serve_one(decide).unwrap(), Served::Answered);
         assert_eq!(parent.serve_one(decide).unwrap(), Served::ChildGone);
     });
-    let listener = child.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = child.bind("127.0.0.1:0".parse().unwrap()).unwrap().unwrap();
+    assert!(child.bind("0.0.0.0:25".parse().unwrap()).unwrap().is_none());
     let refusal = child.bind("192.0.2.1:25".parse().unwrap()).unwrap_err();
     assert_eq!(
         refusal.to_string(),
@@ -90,7 +95,7 @@ fn a_late_answer_is_not_taken_for_this_one() {
 fn another_socket_than_asked_for_is_refused() {
     let (parent, child) = ends();
     let serving = thread::spawn(move || {
-        let other = |_| listen::bind("127.0.0.2:0".parse().unwrap()).map_err(|e| e.to_string());
+        let other = |_| Ok(listen::bind("127.0.0.2:0".parse().unwrap()).ok());
         parent.serve_one(other).unwrap()
     });
     let got = child.bind("127.0.0.1:0".parse().unwrap());

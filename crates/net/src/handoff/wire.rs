@@ -9,6 +9,8 @@ use super::{HandoffError, Request};
 pub(super) enum Answer {
     /// The listener comes beside the packet.
     Listener,
+    /// A listener that the child has already serves this address too.
+    Served,
     Refused(String),
 }
 
@@ -34,6 +36,7 @@ pub(super) fn parse_request(octets: &[u8]) -> Result<(u32, Request), HandoffErro
 pub(super) fn write_answer(number: u32, answer: &Answer) -> Vec<u8> {
     match answer {
         Answer::Listener => packet(KIND_LISTENER, number, ""),
+        Answer::Served => packet(KIND_SERVED, number, ""),
         Answer::Refused(why) => {
             let end = why.floor_char_boundary(PACKET_LEN_MAX - HEAD_LEN);
             packet(KIND_REFUSED, number, &why[..end])
@@ -45,6 +48,7 @@ pub(super) fn parse_answer(octets: &[u8]) -> Result<(u32, Answer), HandoffError>
     let (kind, number, text) = split(octets)?;
     match kind {
         KIND_LISTENER if text.is_empty() => Ok((number, Answer::Listener)),
+        KIND_SERVED if text.is_empty() => Ok((number, Answer::Served)),
         KIND_REFUSED => Ok((number, Answer::Refused(text.to_owned()))),
         _ => Err(HandoffError::Malformed("unknown kind of answer")),
     }
@@ -72,6 +76,7 @@ const VERSION: u8 = 1;
 const KIND_BIND: u8 = 1;
 const KIND_LISTENER: u8 = 1;
 const KIND_REFUSED: u8 = 2;
+const KIND_SERVED: u8 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -84,7 +89,11 @@ mod tests {
             let (number, read) = parse_request(&write_request(7, request)).unwrap();
             assert_eq!((number, read), (7, request));
         }
-        for answer in [Answer::Listener, Answer::Refused("no".to_owned())] {
+        for answer in [
+            Answer::Listener,
+            Answer::Served,
+            Answer::Refused("no".to_owned()),
+        ] {
             let (number, read) = parse_answer(&write_answer(u32::MAX, &answer)).unwrap();
             assert_eq!((number, read), (u32::MAX, answer));
         }
@@ -110,6 +119,7 @@ mod tests {
             assert!(parse_request(octets).is_err(), "{octets:?}");
         }
         assert!(parse_answer(b"\x01\x01\0\0\0\x01text").is_err());
-        assert!(parse_answer(b"\x01\x03\0\0\0\x01").is_err());
+        assert!(parse_answer(b"\x01\x03\0\0\0\x01text").is_err());
+        assert!(parse_answer(b"\x01\x04\0\0\0\x01").is_err());
     }
 }

@@ -101,7 +101,7 @@ async fn show_and_serve(
     out.flush()?;
     let address = socket.addr;
     let sockets = Sockets::Own(vec![socket]);
-    let server = Server::start(store.clone(), clock.clone(), config, None, sockets)?;
+    let server = Server::start(store.clone(), clock.clone(), config, None, sockets).await?;
     words.telnet(address, out)?;
     if is_new {
         show_first_message(&store, &clock, address, &words, out).await?;

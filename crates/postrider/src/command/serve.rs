@@ -59,7 +59,7 @@ fn serve(
         let orders = Orders::listen(parent_gone)?;
         let clock = Clock::system();
         let store = open_store(&config.data, &clock)?;
-        let server = Server::start(store, clock, config, Some(source), sockets)?;
+        let server = Server::start(store, clock, config, Some(source), sockets).await?;
         notify_ready();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
         server.run(orders).await?;

@@ -46,6 +46,8 @@ struct Accepting {
     local: SocketAddr,
     phase: watch::Sender<Phase>,
     task: JoinHandle<()>,
+    /// Is done when the port is free again; the sessions may still go on then.
+    closed: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Listeners {
@@ -60,12 +62,14 @@ impl Listeners {
 
     /// Follows the configuration: new addresses are opened, old ones closed, and the settings of
     /// those that stay replaced. Sessions go on, whatever becomes of their listener.
-    pub(super) fn set(&mut self, config: &Config) -> Result<(), Vec<Failure>> {
+    pub(super) async fn set(&mut self, config: &Config) -> Result<(), Vec<Failure>> {
         let wanted: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
         for difference in self.sockets.compare(&wanted) {
             tracing::warn!("{difference}");
         }
-        self.close_others(&wanted);
+        self.close_others(&wanted).await;
+        // What a dual-stack socket served too may have to stand alone now.
+        self.open.retain(|_, open| open.accepting.is_some());
         let mut failures = Vec::new();
         for listen in &config.listen {
             let settings = settings::receive(config, listen);
@@ -127,15 +131,17 @@ impl Listeners {
         accepting.for_each(|accepting| accepting.task.abort());
     }
 
-    fn close_others(&mut self, wanted: &[SocketAddr]) {
+    /// Closes first, and waits for it: a new address may be another form of an old one.
+    async fn close_others(&mut self, wanted: &[SocketAddr]) {
         self.closed
             .retain(|accepting| !accepting.task.is_finished());
         let gone = self
             .open
             .extract_if(.., |address, _| !wanted.contains(address));
         for (address, open) in gone {
-            if let Some(accepting) = open.accepting {
+            if let Some(mut accepting) = open.accepting {
                 accepting.phase.send_replace(Phase::Drain);
+                accepting.closed.as_mut().await;
                 self.closed.push(accepting);
             }
             tracing::info!(%address, "no longer listening");
@@ -181,8 +187,14 @@ impl Listeners {
         );
         let local = socket.local_addr()?;
         let acceptor = net::Acceptor::new(socket)?;
+        let closed = Box::pin(acceptor.closed());
         let (phase, phases) = watch::channel(Phase::Serve);
         let task = tokio::spawn(async move { receiver.serve(acceptor, phases).await });
-        Ok(Accepting { local, phase, task })
+        Ok(Accepting {
+            local,
+            phase,
+            task,
+            closed,
+        })
     }
 }

@@ -47,7 +47,7 @@ impl Sockets {
         configured: &[SocketAddr],
     ) -> Result<Option<TcpListener>, Failure> {
         let given = match self {
-            Self::Parent(child) => return from_parent(child, addr).map(Some),
+            Self::Parent(child) => return from_parent(child, addr),
             Self::Own(given) => given,
         };
         let pairing = activation::pair(given, configured);
@@ -69,7 +69,7 @@ impl Sockets {
     }
 }
 
-fn from_parent(child: &handoff::Child, addr: SocketAddr) -> Result<TcpListener, Failure> {
+fn from_parent(child: &handoff::Child, addr: SocketAddr) -> Result<Option<TcpListener>, Failure> {
     child.bind(addr).map_err(|error| {
         let cause = format!("cannot listen on {addr}: {error}");
         Failure::new(code::UNAVAILABLE, cause, "")
