@@ -12,13 +12,21 @@ use tokio::runtime::Runtime;
 
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::output::Output;
 use crate::place::{self, Place};
 use crate::privileges;
 use crate::server::open_store;
 
-/// Asks, and gives what a program or a person gets to see. A message goes to `out` at once.
-pub(crate) fn ask(global: &Global, request: Request, out: &mut Output) -> Result<Answer, Failure> {
+/// Asks, and gives what a program or a person gets to see.
+pub(crate) fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
+    ask_for_body(global, request, &mut std::io::sink())
+}
+
+/// Asks for a message: its octets go to `body` as they come, before the answer is given.
+pub(crate) fn ask_for_body(
+    global: &Global,
+    request: Request,
+    body: &mut impl Write,
+) -> Result<Answer, Failure> {
     let place = place::place(global)?;
     if !place.data.exists() {
         make_data(&place, &request)?;
@@ -27,14 +35,14 @@ pub(crate) fn ask(global: &Global, request: Request, out: &mut Output) -> Result
     // that goes into the history is the one before.
     let by = privileges::invoking_user();
     match reach(&place)? {
-        Reached::Server(client) => by_socket(client, request, out),
+        Reached::Server(client) => by_socket(client, request, body),
         Reached::Files(runtime, store) => {
             let house = House {
                 domains: place.domains,
                 uptime: None,
                 version: env!("CARGO_PKG_VERSION"),
             };
-            let answer = runtime.block_on(on_files(&store, &house, request, &by, out));
+            let answer = runtime.block_on(on_files(&store, &house, request, &by, body));
             store.close();
             answer
         }
@@ -92,14 +100,18 @@ fn reach(place: &Place) -> Result<Reached, Failure> {
     }
 }
 
-fn by_socket(mut client: Client, request: Request, out: &mut Output) -> Result<Answer, Failure> {
+fn by_socket(
+    mut client: Client,
+    request: Request,
+    body: &mut impl Write,
+) -> Result<Answer, Failure> {
     let broken = |error: std::io::Error| {
         let cause = format!("the server did not answer: {error}");
         Failure::new(code::TEMPFAIL, cause, "look at its log, then try again")
     };
     let answer = client.ask(request).map_err(broken)??;
     if let Answer::Message(message) = &answer {
-        client.copy_body(message.size, out).map_err(broken)?;
+        client.copy_body(message.size, body).map_err(broken)?;
     }
     Ok(answer)
 }
@@ -109,7 +121,7 @@ async fn on_files(
     house: &House,
     request: Request,
     by: &str,
-    out: &mut Output,
+    out: &mut impl Write,
 ) -> Result<Answer, Failure> {
     let Reply { answer, body } = admin::answer(store, house, request, by).await?;
     if let Some(body) = body {
@@ -118,7 +130,7 @@ async fn on_files(
     Ok(answer)
 }
 
-async fn copy(mut body: MessageReader, out: &mut Output) -> Result<(), Failure> {
+async fn copy(mut body: MessageReader, out: &mut impl Write) -> Result<(), Failure> {
     while let Some(chunk) = body.next().await.map_err(admin::Refusal::from)? {
         out.write_all(&chunk)?;
     }

@@ -61,7 +61,7 @@ fn show(
     out: &mut Output,
     tell: impl FnOnce(Answer, &mut Output) -> Result<(), Failure>,
 ) -> Result<u8, Failure> {
-    let answer = ask(global, request, out)?;
+    let answer = ask(global, request)?;
     if global.json {
         out.json(&answer)?;
     } else {

@@ -96,7 +96,7 @@ fn with_password(
         }
         return Ok(done);
     }
-    let answer = ask(global, request(hash), out)?;
+    let answer = ask(global, request(hash))?;
     let mut value = serde_json::to_value(answer).map_err(std::io::Error::from)?;
     value["password"] = password.expose().as_str().into();
     out.json(&value)?;

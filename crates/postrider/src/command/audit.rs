@@ -9,7 +9,7 @@ use crate::global::Global;
 use crate::output::Output;
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {
-    let answer = ask(global, Request::Audit, out)?;
+    let answer = ask(global, Request::Audit)?;
     if global.json {
         out.json(&answer)?;
     }

@@ -112,7 +112,7 @@ fn describe(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 fn check_data(global: &Global, out: &mut Output) -> Result<u8, Failure> {
-    let answer = ask(global, Request::Check, out)?;
+    let answer = ask(global, Request::Check)?;
     if global.json {
         out.json(&answer)?;
     }

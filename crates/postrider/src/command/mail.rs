@@ -1,13 +1,16 @@
 //! `mail list|show`
 
+mod base64;
+
 use admin::view::MailLine;
 use admin::{Answer, Request};
 
 use super::{list, show, unexpected};
-use crate::ask::ask;
+use crate::ask::ask_for_body;
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::output::Output;
+use base64::Base64;
 
 /// What to do with messages.
 #[derive(Debug, clap::Subcommand)]
@@ -23,7 +26,7 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
-    /// Prints a message exactly as it is, octet by octet, also with --json.
+    /// Prints a message exactly as it is, octet by octet; with --json in base64.
     Show {
         /// The address of the account.
         account: String,
@@ -47,11 +50,24 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
             show(global, request, out, messages)
         }
         Verb::Show { account, uid } => {
-            // The octets are the output: JSON could not hold them.
-            ask(global, Request::MailShow { account, uid }, out)?;
+            let request = Request::MailShow { account, uid };
+            if global.json {
+                show_json(global, request, out)?;
+            } else {
+                ask_for_body(global, request, out)?;
+            }
             Ok(code::DONE)
         }
     }
+}
+
+/// One value that holds the octets in base64, written as they come: a message may be long.
+fn show_json(global: &Global, request: Request, out: &mut Output) -> Result<(), Failure> {
+    let mut octets = Base64::new(r#"{"base64":""#, out);
+    let answer = ask_for_body(global, request, &mut octets)?;
+    octets.finish()?;
+    let rest = serde_json::to_string(&answer).map_err(std::io::Error::from)?;
+    Ok(out.line(format!("\",{}", rest.trim_start_matches('{')))?)
 }
 
 fn messages(answer: Answer, out: &mut Output) -> Result<(), Failure> {

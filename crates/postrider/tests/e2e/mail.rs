@@ -46,6 +46,11 @@ fn a_message_lands_and_is_traced() {
         let list = server.json("mail list ann@example.org");
         assert_eq!(list["messages"][0]["id"], id.as_str());
         assert_eq!(list["messages"][0]["from"], "ann@client.example.net");
+        let whole = server.json("mail show ann@example.org 1");
+        let octets = whole["base64"].as_str().unwrap();
+        let octets = data_encoding::BASE64.decode(octets.as_bytes()).unwrap();
+        assert_eq!(octets, shown.as_bytes());
+        assert_eq!(whole["size"], octets.len());
         let found = server.json("trace ann@example.org");
         assert_eq!(found["items"][0]["recipients"][0]["state"], "delivered");
         let audit = server.json("audit");
