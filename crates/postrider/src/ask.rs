@@ -2,19 +2,18 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
 use admin::client::Client;
 use admin::{Answer, House, Reply, Request};
 use net::Clock;
-use store::{Embedded, MessageReader};
+use store::{DATABASE, Embedded, MessageReader};
 use tokio::runtime::Runtime;
 
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::place::{self, Place};
 use crate::privileges;
-use crate::server::open_store;
+use crate::server::{OPEN_PAUSE, OPEN_TRIES, open_store};
 
 /// Asks, and gives what a program or a person gets to see.
 pub(crate) fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
@@ -28,7 +27,7 @@ pub(crate) fn ask_for_body(
     body: &mut impl Write,
 ) -> Result<Answer, Failure> {
     let place = place::place(global)?;
-    if !place.data.exists() {
+    if !has_data(&place.data) {
         make_data(&place, &request)?;
     }
     // On the files as root we would leave some that the server's user cannot write. The name
@@ -49,6 +48,12 @@ pub(crate) fn ask_for_body(
     }
 }
 
+/// Whether there is anything to ask about. Where we may not look, opening tells why.
+fn has_data(data: &Path) -> bool {
+    let is_there = |name: &str| data.join(name).try_exists().unwrap_or(true);
+    is_there(DATABASE) || is_there("bodies")
+}
+
 /// The first account may come before the first start: it makes the folder that a configuration
 /// names. A question about a folder that is not there is a mistake.
 fn make_data(place: &Place, request: &Request) -> Result<(), Failure> {
@@ -62,8 +67,14 @@ fn make_data(place: &Place, request: &Request) -> Result<(), Failure> {
             privileges::prepare_data(&place.data, &user)
         }
         Some(_) if keeps => Ok(()), // the store makes it as the user that we are
+        None if keeps && place.data.is_dir() => Ok(()),
         _ => {
-            let cause = format!("there is no data folder {}", place.data.display());
+            let name = place.data.display();
+            let cause = if place.data.exists() {
+                format!("{name} holds no data of Postrider")
+            } else {
+                format!("there is no data folder {name}")
+            };
             let way_out = "`postrider serve` makes it at its first start; --data names another";
             Err(Failure::new(code::UNAVAILABLE, cause, way_out))
         }
@@ -78,7 +89,7 @@ enum Reached {
 /// The server when one runs, else the files. Another command may hold these for a moment, and a
 /// server that starts has the lock before it has its socket.
 fn reach(place: &Place) -> Result<Reached, Failure> {
-    let mut tries = TRIES;
+    let mut tries = OPEN_TRIES;
     loop {
         let connected = Client::connect(&place.data);
         if let Some(client) = connected.map_err(|error| not_reached(&place.data, &error))? {
@@ -93,7 +104,7 @@ fn reach(place: &Place) -> Result<Reached, Failure> {
             Ok(store) => return Ok(Reached::Files(runtime, store)),
             Err(in_use) if in_use.code == code::TEMPFAIL && tries > 0 => {
                 tries -= 1;
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(OPEN_PAUSE);
             }
             Err(failure) => return Err(failure),
         }
@@ -147,8 +158,3 @@ fn not_reached(data: &Path, error: &std::io::Error) -> Failure {
     let cause = format!("cannot reach the server of {name}: {error}");
     Failure::new(code::IOERR, cause, "")
 }
-
-/// How often a data folder that is in use is tried again.
-const TRIES: usize = 30;
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(100);

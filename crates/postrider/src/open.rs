@@ -12,6 +12,11 @@ pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
     let name = data.display();
     match error {
         OpenError::NotWritable { path, error } => not_writable(data, path, error),
+        OpenError::Foreign { .. } => {
+            let way_out = "name another folder with `data` in the configuration or --data, \
+                           one that is for Postrider alone";
+            Failure::new(code::CANTCREAT, error.to_string(), way_out)
+        }
         OpenError::InUse(holder) => {
             let who = holder.pid.map_or_else(
                 || "another process".to_owned(),

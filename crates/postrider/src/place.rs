@@ -60,7 +60,7 @@ pub(crate) fn place(global: &Global) -> Result<Place, Failure> {
     if Path::new(QUICKSTART_DATA).is_dir() {
         return Ok(Place {
             data: PathBuf::from(QUICKSTART_DATA),
-            domains: None,
+            domains: quickstart_domains(),
             named_by: None,
         });
     }
@@ -86,11 +86,20 @@ fn domains_of(global: &Global, data: &Path) -> Result<Option<Vec<Domain>>, Failu
         (Ok(a), Ok(b)) => a == b,
         _ => other == data,
     };
+    if same(Path::new(QUICKSTART_DATA)) {
+        return Ok(quickstart_domains());
+    }
     Ok(CONFIGS
         .iter()
         .filter_map(|path| Config::read(Path::new(path)).ok())
         .find(|config| same(&config.data))
         .map(|config| config.domains))
+}
+
+/// The domains of data that has no configuration because quickstart made it.
+fn quickstart_domains() -> Option<Vec<Domain>> {
+    let domain = Domain::parse(QUICKSTART_DOMAIN).ok()?;
+    Some(vec![domain])
 }
 
 impl From<(PathBuf, Config)> for Place {
@@ -134,3 +143,5 @@ fn no_config() -> Failure {
 const CONFIGS: [&str; 2] = ["postrider.toml", "/etc/postrider/postrider.toml"];
 /// Where quickstart keeps its data.
 pub(crate) const QUICKSTART_DATA: &str = "postrider-data";
+/// The domain of the try-out: nobody can ever own it. RFC 2606 §2
+pub(crate) const QUICKSTART_DOMAIN: &str = "example.test";

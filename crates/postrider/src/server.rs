@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use admin::House;
+use admin::client::Client;
 use admin::socket::ControlSocket;
 use deliver::Deliverer;
 use mailtypes::{Domain, Timestamp};
@@ -202,6 +203,29 @@ pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure
     let now = move || -> Timestamp { clock.now() };
     Embedded::open(data, Options::new(Arc::new(now))).map_err(|error| open::failure(data, &error))
 }
+
+/// As [`open_store`], for a server: a command that has the files open for a moment is waited for,
+/// another server is not.
+pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
+    let mut tries = OPEN_TRIES;
+    loop {
+        match open_store(data, clock) {
+            Err(in_use) if in_use.code == code::TEMPFAIL && tries > 0 => {
+                if matches!(Client::connect(data), Ok(Some(_))) {
+                    return Err(in_use);
+                }
+                tries -= 1;
+                clock.sleep_until(clock.now() + OPEN_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// How often a data folder that is in use is tried again.
+pub(crate) const OPEN_TRIES: usize = 30;
+/// Between two tries.
+pub(crate) const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 fn control_task(
     data: &Path,

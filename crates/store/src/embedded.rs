@@ -1,14 +1,13 @@
 //! The store of one machine: SQLite and a body log in one data folder.
 //!
 //! ```text
-//! DATA/lock               one program at a time
+//! DATA/                   locked by the one program that works on it
+//! DATA/lock               the number of its process, for people
 //! DATA/postrider.db       queue, mailboxes, directory, history (with -wal and -shm beside it)
 //! DATA/bodies/000001.seg  the body log
 //! DATA/bodies/draft-ID    a large body on its way in
 //! ```
 
-use std::fs::{OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -31,6 +30,7 @@ mod compact;
 mod contract;
 mod database;
 mod evacuate;
+mod folder;
 mod housekeeping;
 mod ids;
 mod keeper;
@@ -108,6 +108,14 @@ pub enum OpenError {
         /// Why.
         error: std::io::Error,
     },
+    /// It is a folder of something else.
+    #[error("{folder} holds no data of Postrider, but {found:?}", folder = folder.display())]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
+        /// A file in it that is none of ours.
+        found: String,
+    },
     /// Another program has it open.
     #[error("another Postrider works on this data folder{}", holder(.0))]
     InUse(LockHolder),
@@ -147,11 +155,12 @@ impl Embedded {
     /// Opens the data folder, makes it when missing, mends what a crash has left, and starts the
     /// threads of the store.
     pub fn open(folder: &Path, options: Options) -> Result<Self, OpenError> {
-        make_folder(folder)?;
+        folder::make(folder)?;
+        folder::check_ours(folder)?;
         let lock = lock::Lock::take(folder)?;
-        let path = folder.join("postrider.db");
+        let path = folder.join(DATABASE);
         let fresh = std::fs::metadata(&path).map_or(true, |found| found.len() == 0);
-        make_private(folder, &path)?;
+        folder::make_private(folder, &path)?;
         let disk: Arc<dyn Disk> = match &options.disk {
             Some(disk) => Arc::clone(disk),
             None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
@@ -210,44 +219,6 @@ impl Embedded {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), OpenError> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| OpenError::NotWritable {
-            path: folder.to_owned(),
-            error,
-        })
-}
-
-/// What is in the folder is for its owner only, also when it was there before. SQLite gives the
-/// files beside the database the mode of the database.
-fn make_private(folder: &Path, database: &Path) -> Result<(), OpenError> {
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |error| OpenError::NotWritable { path, error }
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(database);
-    file.map_err(refused(database))?;
-    for (path, mode) in [(folder, 0o700), (database, 0o600)] {
-        let found = std::fs::metadata(path)
-            .map_err(refused(path))?
-            .permissions()
-            .mode();
-        if found & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "others could look into it; not any more");
-            std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(refused(path))?;
-        }
-    }
-    Ok(())
-}
-
 fn rng(seed: Option<u64>) -> SmallRng {
     seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64)
 }
@@ -280,6 +251,8 @@ fn start_housekeeping(
     Ok(Some(housekeeping::Housekeeping::start(keeper)?))
 }
 
+/// The file that makes a folder a data folder.
+pub const DATABASE: &str = "postrider.db";
 /// Threads that write large drafts.
 const DRAFT_THREADS: usize = 2;
 

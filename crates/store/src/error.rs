@@ -60,8 +60,8 @@ pub enum DirectoryError {
     /// No alias has this address.
     #[error("there is no alias {0}")]
     NoSuchAlias(String),
-    /// An alias leads to the account.
-    #[error("the alias {0} leads to this account; change or remove the alias first")]
+    /// Another alias leads to the address.
+    #[error("the alias {0} leads to this address; change or remove that alias first")]
     AliasLeadsHere(String),
     /// The store failed.
     #[error(transparent)]

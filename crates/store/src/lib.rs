@@ -26,7 +26,7 @@ pub use contract::Store;
 pub use directory::{Account, AccountId, Alias, Listing};
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
-pub use embedded::{Clock, Embedded, LockHolder, OpenError, Options};
+pub use embedded::{Clock, DATABASE, Embedded, LockHolder, OpenError, Options};
 pub use error::{AcceptError, DirectoryError, OperateError, ReadError, StoreError};
 pub use item::{
     Attempt, Destination, Due, Facts, Lease, LocalDelivery, LocalOutcome, NewItem, NewRecipient,

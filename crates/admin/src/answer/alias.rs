@@ -75,7 +75,8 @@ async fn check_target(
     }
     // Without a configuration at least the alias's own domain is known to be ours.
     let ours = is_ours(house, target) || target.host == address.host;
-    if !ours || listing(store, target).await?.is_some() {
+    let is_role = REQUIRED.contains(&target.folded().local.as_str());
+    if !ours || is_role || listing(store, target).await?.is_some() {
         return Ok(());
     }
     let text = format!("the target {target} is neither an account nor an alias here; add it first");
@@ -134,6 +135,8 @@ fn leads_back(address: &Mailbox) -> Refusal {
     Refusal::new(Kind::Data, text)
 }
 
+/// Local parts that every domain of ours has, whoever is behind them. RFC 5321 §4.5.1, RFC 2142 §4
+const REQUIRED: [&str; 2] = ["postmaster", "abuse"];
 /// Targets of one alias.
 const TARGETS_MAX: usize = 1000;
 /// Aliases in a row: what the receiving side follows.

@@ -18,8 +18,8 @@ use crate::config::{Config, Listen, LogForm};
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::output::Output;
-use crate::place::QUICKSTART_DATA;
-use crate::server::{Orders, Server, Sockets, open_store};
+use crate::place::{QUICKSTART_DATA, QUICKSTART_DOMAIN};
+use crate::server::{Orders, Server, Sockets, open_store_to_serve};
 use crate::{logging, privileges};
 
 mod accounts;
@@ -74,8 +74,8 @@ fn bind(listen: SocketAddr) -> Result<Given, Failure> {
 }
 
 fn config(data: PathBuf, listen: SocketAddr) -> Result<Config, Failure> {
-    let domain =
-        Domain::parse(DOMAIN).map_err(|why| Failure::new(code::CONFIG, why.to_string(), ""))?;
+    let domain = Domain::parse(QUICKSTART_DOMAIN)
+        .map_err(|why| Failure::new(code::CONFIG, why.to_string(), ""))?;
     Ok(Config {
         hostname: domain.clone(),
         domains: vec![domain],
@@ -94,7 +94,7 @@ async fn show_and_serve(
 ) -> Result<u8, Failure> {
     let orders = Orders::listen(None)?;
     let clock = Clock::system();
-    let store = open_store(&config.data, &clock)?;
+    let store = open_store_to_serve(&config.data, &clock).await?;
     let words = words::Words::new(&config.data, global);
     let is_new = accounts::welcome(&store, &config, &words, out).await?;
     // A reader of our output may wait for the passwords before it knocks at the port.
@@ -166,8 +166,6 @@ async fn wait_for_end(store: &Embedded, clock: &Clock, id: ItemId) -> Result<(),
     ))
 }
 
-/// The domain of the try-out: nobody can ever own it. RFC 2606 §2
-const DOMAIN: &str = "example.test";
 /// Until the first message lies in its mailbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::config::Config;
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store};
+use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store_to_serve};
 use crate::{logging, output, parent, place, privileges};
 
 /// How to serve.
@@ -58,7 +58,7 @@ fn serve(
     runtime.block_on(async {
         let orders = Orders::listen(parent_gone)?;
         let clock = Clock::system();
-        let store = open_store(&config.data, &clock)?;
+        let store = open_store_to_serve(&config.data, &clock).await?;
         let server = Server::start(store, clock, config, Some(source), sockets).await?;
         notify_ready();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");

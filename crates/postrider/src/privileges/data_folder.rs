@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nix::unistd::User;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, open, statat};
+use store::DATABASE;
 
 use crate::failure::{Failure, code};
 
@@ -95,6 +96,3 @@ fn filled(data: &Path, user: &User) -> Failure {
     );
     Failure::new(code::CANTCREAT, cause, way_out)
 }
-
-/// The file that makes a folder a data folder, as the store names it.
-const DATABASE: &str = "postrider.db";

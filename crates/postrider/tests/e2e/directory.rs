@@ -101,6 +101,13 @@ const CASES: &[(&str, &str, i32, &str)] = &[
         "sales@example.org",
     ),
     ("alias remove nobody@example.org", "", 67, "no alias"),
+    (
+        "alias add hostmaster@example.org Postmaster@example.org",
+        "",
+        0,
+        "stands for",
+    ),
+    ("alias remove hostmaster@example.org", "", 0, "removed"),
     ("account list", "", 0, "bob@example.org"),
     ("alias list", "", 0, "sales@example.org, eve@example.net"),
     ("account remove bob@example.org", "", 0, "removed"),

@@ -68,6 +68,65 @@ fn without_any_folder_it_says_where_it_looked() {
 }
 
 #[test]
+fn a_lock_file_that_is_removed_lets_nobody_in() {
+    let mut first = Server::new();
+    first.start();
+    std::fs::remove_file(first.data().join("lock")).unwrap();
+    let second = Server::new();
+    let config = std::fs::read_to_string(second.config()).unwrap();
+    let config = config.replace("\"data\"", &format!("{:?}", first.data()));
+    std::fs::write(second.config(), config).unwrap();
+    let said = second.run("serve");
+    assert_eq!(said.code, 75, "{said:?}");
+    assert_eq!(first.stop(), 0, "{}", first.log());
+}
+
+#[test]
+fn a_command_does_not_keep_a_server_from_starting() {
+    let mut server = Server::new();
+    server.add_account("ann@example.org");
+    let held = std::fs::File::open(server.data()).unwrap();
+    held.lock().unwrap();
+    let release = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        drop(held);
+    });
+    server.start();
+    release.join().unwrap();
+    assert_eq!(server.stop(), 0, "{}", server.log());
+}
+
+/// A question, or a start, about a folder of something else changes nothing there.
+#[test]
+fn a_folder_of_something_else_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = Server::new();
+    std::fs::create_dir(server.data()).unwrap();
+    std::fs::write(server.data().join("passwd"), "root").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(server.data(), mode).unwrap();
+    for (line, code) in [
+        ("queue list", 69),
+        ("audit", 69),
+        ("check --data data", 69),
+        ("account add ann@example.org", 73),
+        ("serve", 73),
+    ] {
+        let said = server.run_with(line, "correct horse\n");
+        assert_eq!(said.code, code, "{line}: {said:?}");
+        assert!(
+            said.err.contains("holds no data of Postrider"),
+            "{line}: {}",
+            said.err
+        );
+        let left: Vec<_> = std::fs::read_dir(server.data()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{line}: {left:?}");
+        let mode = std::fs::metadata(server.data()).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o755, "{line}");
+    }
+}
+
+#[test]
 fn a_file_in_place_of_the_folder_is_told() {
     let server = Server::new();
     std::fs::write(server.data(), "").unwrap();

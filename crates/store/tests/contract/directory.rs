@@ -87,6 +87,21 @@ pub(crate) async fn an_account_with_an_alias_is_not_removed(backend: impl Backen
         Err(DirectoryError::AliasLeadsHere("all@example.org".to_owned()))
     );
     store
+        .set_alias(alias("both@example.org", &["All@example.org"]))
+        .await
+        .unwrap();
+    let kept = store.remove_alias(&address("all@example.org")).await;
+    assert_eq!(
+        kept,
+        Err(DirectoryError::AliasLeadsHere(
+            "both@example.org".to_owned()
+        ))
+    );
+    store
+        .remove_alias(&address("both@example.org"))
+        .await
+        .unwrap();
+    store
         .remove_alias(&address("all@example.org"))
         .await
         .unwrap();

@@ -8,6 +8,7 @@ use super::words::Words;
 use crate::config::Config;
 use crate::failure::{Failure, code};
 use crate::output::Output;
+use crate::place::QUICKSTART_DOMAIN;
 
 /// Makes the accounts at the first time and shows their passwords; later says that all was kept.
 /// Answers whether this is the first time.
@@ -35,11 +36,10 @@ pub(super) async fn welcome(
         return Ok(false);
     }
     out.line(format!(
-        "A mail system for {}, its data in {data}. Accounts:\n",
-        super::DOMAIN
+        "A mail system for {QUICKSTART_DOMAIN}, its data in {data}. Accounts:\n"
     ))?;
     for name in NAMES {
-        let text = format!("{name}@{}", super::DOMAIN);
+        let text = format!("{name}@{QUICKSTART_DOMAIN}");
         let password = add(store, &text).await?;
         out.line(format!("  {text:<20}  password {}", password.expose()))?;
     }

@@ -127,7 +127,14 @@ impl Order for RemoveAlias {
     type Error = DirectoryError;
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
-        let address = self.address.folded().to_string();
+        let folded = self.address.folded();
+        let address = folded.to_string();
+        // Its part of the mail for the other one would go nowhere, and nobody would be told.
+        if alias_exists(turn, &address)?
+            && let Some(other) = alias_that_leads_to(turn, &folded)?
+        {
+            return Err(DirectoryError::AliasLeadsHere(other));
+        }
         turn.effects.directory = true;
         let gone = turn
             .db
@@ -156,12 +163,12 @@ fn alias_exists(turn: &Turn<'_>, address: &str) -> rusqlite::Result<bool> {
         .exists([address])
 }
 
-fn alias_that_leads_to(turn: &Turn<'_>, account: &Mailbox) -> rusqlite::Result<Option<String>> {
+fn alias_that_leads_to(turn: &Turn<'_>, address: &Mailbox) -> rusqlite::Result<Option<String>> {
     let mut query = turn.db.prepare("SELECT address, targets FROM alias")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let targets = parse_mailboxes(row.get_ref(1)?.as_str()?).unwrap_or_default();
-        if targets.iter().any(|target| target.folded() == *account) {
+        if targets.iter().any(|target| target.folded() == *address) {
             return row.get(0).map(Some);
         }
     }
