@@ -101,7 +101,11 @@ impl<S: Store> Session<S> {
             }
             if self.cut.is_some_and(|cut| now >= cut) {
                 tracing::debug!("cut: the server stops");
-                return ControlFlow::Break(());
+                return if self.machine.stop_now() {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                };
             }
             if now >= self.machine.deadline() {
                 self.machine.timed_out(now);

@@ -208,6 +208,17 @@ impl Server {
         self.stop_if_idle();
     }
 
+    /// The server has no more time: 421 also when a body is under way, then the end. False when the
+    /// session is closing already.
+    // RFC 5321 §3.8
+    pub fn stop_now(&mut self) -> bool {
+        let is_open = !matches!(self.phase, Phase::Closing);
+        if is_open {
+            self.hang_up(texts::stopping(&self.settings.hostname));
+        }
+        is_open
+    }
+
     /// RFC 5321 §4.1.4: EHLO that is liked clears what was there, EHLO that is not changes nothing
     fn greet(&mut self, reply: &Reply, extended: bool) {
         self.drop_transaction();

@@ -254,6 +254,17 @@ fn a_server_that_stops_lets_a_body_end() {
 }
 
 #[test]
+fn a_server_without_more_time_says_so_within_a_body() {
+    let mut caller = Caller::new(Settings::default());
+    caller.send(START);
+    caller.server.shut_down();
+    assert!(caller.server.stop_now());
+    caller.run();
+    assert!(caller.closed && caller.last_line().starts_with("421 4.3.2"));
+    assert!(!caller.server.stop_now(), "it is said once");
+}
+
+#[test]
 fn silence_and_dribbling_end_a_session() {
     let at = |secs: i64| Timestamp::from_millis(secs * 1000);
     let mut caller = Caller::new(Settings::default());
