@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::io::Errno;
+
 use super::{Place, RECORD_HEADER_LEN, segment_name};
 use crate::body_log::record::parse_record_header;
 use crate::disk::{Disk, DiskFile};
@@ -72,6 +74,11 @@ impl BodyReader {
         open.retain(|(id, _)| *id != segment);
     }
 
+    /// The length of the file of a segment, as its name leads to it now.
+    pub(crate) fn length_of(&self, segment: i64) -> io::Result<u64> {
+        self.disk.open(&segment_name(segment))?.length()
+    }
+
     fn segment(&self, segment: i64) -> io::Result<Arc<dyn DiskFile>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = open.iter().position(|(id, _)| *id == segment) {
@@ -80,13 +87,25 @@ impl BodyReader {
             open.push(found);
             return Ok(file);
         }
-        let file = self.disk.open(&segment_name(segment))?;
+        let mut found = self.disk.open(&segment_name(segment));
+        if found.as_ref().is_err_and(is_shortage) {
+            // Those that are kept open are the first to give way.
+            open.clear();
+            found = self.disk.open(&segment_name(segment));
+        }
+        let file = found?;
         if open.len() >= OPEN_SEGMENTS_MAX {
             open.remove(0);
         }
         open.push((segment, Arc::clone(&file)));
         Ok(file)
     }
+}
+
+/// No descriptor is left, for us or for the machine.
+fn is_shortage(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 impl OpenBody {

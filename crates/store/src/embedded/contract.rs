@@ -186,6 +186,11 @@ impl Store for Embedded {
             let text = "the daily totals and the queue do not balance".to_owned();
             report.problems.push(Problem { item: None, text });
         }
+        for segment in self.read(queries::segments::used).await? {
+            let bodies = self.inner.bodies.clone();
+            let look = move |db: &Connection| queries::segments::problem(db, &bodies, segment);
+            report.problems.extend(self.read(look).await?);
+        }
         let mut after = Some(-1);
         while let Some(from) = after {
             let (next, found) = self

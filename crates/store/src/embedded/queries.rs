@@ -6,4 +6,5 @@ pub(crate) mod directory;
 pub(crate) mod due;
 pub(crate) mod mailbox;
 pub(crate) mod queue;
+pub(crate) mod segments;
 pub(crate) mod story;

@@ -84,7 +84,14 @@ async fn a_torn_tail_is_cut_and_strays_are_removed() {
 async fn a_missing_segment_is_reported_and_stops_nothing() {
     let rig = Rig::new();
     let lost = rig.accept(b"lost").await;
+    rig.assert_clean().await;
     rig.disk.remove(&segment_name(1)).unwrap();
+    let audit = rig.store.audit().await.unwrap();
+    let told: Vec<_> = audit.problems.iter().map(|p| p.text.as_str()).collect();
+    assert!(
+        told[0].contains("000001 of the body log is missing"),
+        "{told:?}"
+    );
     rig.disk.sync_folder().unwrap();
     let rig = rig.crash(true);
     let report = rig.store.check().await.unwrap();
