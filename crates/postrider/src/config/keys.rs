@@ -169,9 +169,26 @@ fn listen(entry: &Entry<'_>, found: &mut Vec<Complaint>) -> Option<Vec<Listen>> 
             found.push(one.complain("this address is there twice".to_owned()));
             return None;
         }
+        if let Some(other) = all
+            .iter()
+            .find(|other| overlap(other.address, listen.address))
+        {
+            let text = format!(
+                "{} overlaps with it: the same port on all addresses",
+                other.address
+            );
+            found.push(one.complain(text));
+            return None;
+        }
         all.push(listen);
     }
     Some(all)
+}
+
+/// Whether one of the two is the port of the other on every address of its family.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let any = a.ip().is_unspecified() || b.ip().is_unspecified();
+    any && a.is_ipv4() == b.is_ipv4() && a.port() == b.port() && a.port() != 0
 }
 
 fn listen_table(

@@ -11,8 +11,8 @@ pub(crate) const MESSAGE_SIZE_MAX: u64 = 50 * 1024 * 1024;
 pub(crate) const MESSAGE_SIZE_RANGE: RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024 * 1024;
 /// Recipients of one message, unless the file says otherwise.
 pub(crate) const RECIPIENTS_MAX: usize = 1000;
-/// What `recipients_max` may be. RFC 5321 §4.5.3.1.8
-pub(crate) const RECIPIENTS_RANGE: RangeInclusive<i64> = 100..=10_000;
+/// What `recipients_max` may be: from what RFC 5321 §4.5.3.1.8 asks for to what one envelope holds.
+pub(crate) const RECIPIENTS_RANGE: RangeInclusive<i64> = 100..=1000;
 /// Connections at a time, unless the file says otherwise.
 pub(crate) const CONNECTIONS_MAX: usize = 10_000;
 /// What the two `connections` keys may be.
