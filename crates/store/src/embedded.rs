@@ -169,6 +169,7 @@ impl Embedded {
             return Err(OpenError::NoDatabase { path });
         }
         let db = database::open(&path)?;
+        database::shorten_waits(&db, (options.clock)())?;
         let (log, numbers) = recover::recover(&db, &disk)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)

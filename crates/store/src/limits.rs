@@ -44,3 +44,5 @@ pub const COMPACT_BELOW_PERCENT: u64 = 50;
 pub const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 /// Octets read from the body log at a time.
 pub const READ_CHUNK: usize = 256 * 1024;
+/// Longest time to a next attempt that a start believes.
+pub(crate) const WAIT_MAX: Duration = Duration::from_hours(7 * 24);

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use mailtypes::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::OpenError;
+use crate::limits::WAIT_MAX;
 
 /// Each step brings a database from the version before it to its own number, in one transaction.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
@@ -35,6 +37,23 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
         tx.commit()?;
     }
     Ok(db)
+}
+
+/// Ends waits that no schedule makes: a clock that was far ahead may have written them.
+pub(crate) fn shorten_waits(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let longest = (now + WAIT_MAX).as_millis();
+    let shortened = db.execute(
+        "UPDATE recipient SET due = ? WHERE due > ?
+         AND NOT EXISTS (SELECT 1 FROM item WHERE id = recipient.item AND hold_until > ?)",
+        params![now.as_millis(), longest, longest],
+    )?;
+    if shortened > 0 {
+        tracing::warn!(
+            recipients = shortened,
+            "their next attempt was too far away (a clock that was ahead?): it is due now"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database again after an error, and brings all that it holds down to the disk: what

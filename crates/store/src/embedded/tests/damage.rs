@@ -81,6 +81,24 @@ async fn a_torn_tail_is_cut_and_strays_are_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_clock_that_was_ahead_has_accepted_does_not_wait_for_it() {
+    let year = Duration::from_hours(365 * 24);
+    let rig = Rig::new();
+    rig.advance(year);
+    let early = rig.accept(b"x").await;
+    let back = i64::try_from(year.as_millis()).unwrap();
+    rig.millis.fetch_sub(back, Ordering::Relaxed);
+    let rig = rig.crash(false);
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    let due = rig.store.due(&lease, 10).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [early]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_segment_is_reported_and_stops_nothing() {
     let rig = Rig::new();
     let lost = rig.accept(b"lost").await;
