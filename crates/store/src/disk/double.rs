@@ -26,6 +26,8 @@ struct State {
     /// The names that a power cut leaves.
     durable_names: BTreeMap<String, Arc<MemoryFile>>,
     faults: Vec<Fault>,
+    /// Files longer than this do not sync.
+    sync_max: Option<usize>,
     free: Option<u64>,
 }
 
@@ -58,6 +60,11 @@ impl MemoryDisk {
     /// Pretends that so many octets are free of 100 GiB.
     pub(crate) fn set_free(&self, free: u64) {
         self.state().free = Some(free);
+    }
+
+    /// Until told otherwise files longer than this do not sync.
+    pub(crate) fn set_sync_max(&self, len: Option<usize>) {
+        self.state().sync_max = len;
     }
 
     /// The power fails: what was not synced is gone.
@@ -183,7 +190,14 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if let Some(Fault::Sync(errno)) = self.disk.fault(|f| matches!(f, Fault::Sync(_))) {
+        let too_long = self
+            .disk
+            .state()
+            .sync_max
+            .is_some_and(|max| self.content().now.len() > max);
+        let fault = self.disk.fault(|f| matches!(f, Fault::Sync(_)));
+        let fault = fault.or(too_long.then_some(Fault::Sync(5)));
+        if let Some(Fault::Sync(errno)) = fault {
             // As Linux does: what could not be written is given up, and the next sync says "fine".
             let mut content = self.content();
             content.now = content.durable.clone();

@@ -26,6 +26,9 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
         return Ok(());
     }
     let bodies = live_bodies(keeper, segment)?;
+    if bodies.is_empty() {
+        return Ok(()); // the last one went meanwhile, and the segment with it
+    }
     let mut copy = match create_segment(&*keeper.disk, &keeper.numbers) {
         Ok(copy) => copy,
         Err(e) => {
@@ -43,9 +46,11 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
             );
             relocate(keeper, &moves, &copy)
         }
-        Err(e) => {
-            warn!(segment, error = %e, "a segment cannot be compacted; it stays as it is");
-            keeper.given_up.borrow_mut().insert(segment);
+        Err(stuck) => {
+            warn!(segment, error = %stuck, "a segment cannot be compacted; it stays as it is");
+            if matches!(stuck, Stuck::Damaged(_)) {
+                keeper.given_up.borrow_mut().insert(segment);
+            }
             keeper
                 .disk
                 .remove(&segment_name(copy.id))
@@ -67,7 +72,8 @@ fn relocate(keeper: &Housekeeper, moves: &[Move], copy: &OpenSegment) -> Result<
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => {
-                if n == 0 && !matches!(error, StoreError::Unknown(_)) {
+                // With any other error rows may name it.
+                if n == 0 && matches!(error, StoreError::Full | StoreError::Disk(_)) {
                     keeper
                         .disk
                         .remove(&segment_name(copy.id))
@@ -111,7 +117,7 @@ fn copy_bodies(
     keeper: &Housekeeper,
     bodies: &[(i64, Place)],
     copy: &mut OpenSegment,
-) -> io::Result<Vec<Move>> {
+) -> Result<Vec<Move>, Stuck> {
     let mut moves = Vec::with_capacity(bodies.len());
     for (id, from) in bodies {
         let to = Place {
@@ -140,11 +146,12 @@ fn copy_octets(
     from: Place,
     to: Place,
     copy: &OpenSegment,
-) -> io::Result<()> {
+) -> Result<(), Stuck> {
     let source = keeper
         .bodies
-        .open(&Known(from), id)?
-        .ok_or(io::ErrorKind::NotFound)?;
+        .open(&Known(from), id)
+        .map_err(Stuck::opening)?
+        .ok_or_else(|| Stuck::Damaged(io::ErrorKind::NotFound.into()))?;
     let (mut done, mut crc) = (0, 0);
     let mut chunk = vec![0; READ_CHUNK];
     while done < from.length {
@@ -153,7 +160,8 @@ fn copy_octets(
             .min(READ_CHUNK);
         source
             .file
-            .read_exact_at(&mut chunk[..take], from.at + done)?;
+            .read_exact_at(&mut chunk[..take], from.at + done)
+            .map_err(Stuck::Damaged)?;
         crc = crc32c::crc32c_append(crc, &chunk[..take]);
         copy.file.write_all_at(&chunk[..take], to.at + done)?;
         done += take as u64;
@@ -161,7 +169,27 @@ fn copy_octets(
     if crc == from.crc {
         Ok(())
     } else {
-        Err(io::Error::other("a body in it is damaged"))
+        Err(Stuck::Damaged(io::Error::other("a body in it is damaged")))
+    }
+}
+
+/// Why a segment was not copied.
+#[derive(Debug, thiserror::Error)]
+enum Stuck {
+    /// It cannot be read as it was written: no later try would be better.
+    #[error(transparent)]
+    Damaged(io::Error),
+    /// The disk is full or failing, or no descriptor is left.
+    #[error(transparent)]
+    Later(#[from] io::Error),
+}
+
+impl Stuck {
+    fn opening(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Damaged(error),
+            _ => Self::Later(error),
+        }
     }
 }
 

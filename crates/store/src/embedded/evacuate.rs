@@ -26,7 +26,14 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
-/// Copies the bodies at the end of `segment`, and closes it. Answers the segments that died.
+/// Whether a commit has named the segment.
+pub(crate) fn is_named(db: &Connection, segment: i64) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM segment WHERE id = ?")?
+        .exists([segment])
+}
+
+/// Copies the bodies at the end of `segment`, and closes it. Answers the segments that died: itself,
+/// when no commit has ever named it.
 pub(crate) fn copy_tail(
     db: &Connection,
     log: &mut BodyLog,
@@ -40,7 +47,7 @@ pub(crate) fn copy_tail(
         })
         .optional()?;
     let Some(end) = end else {
-        return Ok(Vec::new());
+        return Ok(vec![segment]);
     };
     bodies.forget(segment);
     let tail = tail_of(db, segment, end - TAIL)?;

@@ -28,9 +28,11 @@ pub(crate) trait Order: Send + 'static {
     /// The last word: what became of the change.
     fn settled(&mut self, _fate: Fate) {}
 
-    /// After a commit of unknown outcome: the answer, when the change is found to have happened.
-    fn reconcile(&self, _db: &Connection) -> Option<Self::Answer> {
-        None
+    /// After a commit of unknown outcome: the answer, when the change is found to have happened. An
+    /// error leaves it unknown. The default suits orders that may be given again; one whose caller
+    /// throws something away when it fails has to look.
+    fn reconcile(&self, _db: &Connection) -> rusqlite::Result<Option<Self::Answer>> {
+        Ok(None)
     }
 }
 
@@ -119,8 +121,11 @@ impl<O: Order> Pending for Asked<O> {
     fn reconcile(&mut self, db: &Connection, error: &StoreError) {
         // An order that had failed by itself stays failed.
         if !matches!(self.outcome, Some(Err(_))) {
-            let answer = self.order.reconcile(db);
-            self.outcome = Some(answer.ok_or_else(|| error.clone().into()));
+            self.outcome = Some(match self.order.reconcile(db) {
+                Ok(Some(answer)) => Ok(answer),
+                Ok(None) => Err(error.clone().into()),
+                Err(unread) => Err(StoreError::Unknown(unread.to_string()).into()),
+            });
         }
     }
 

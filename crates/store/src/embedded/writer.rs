@@ -59,7 +59,6 @@ impl Writer {
         for asked in batch {
             asked.settle();
         }
-        self.recover(now);
     }
 
     /// A turn has panicked: what the connection holds is unknown, so it is opened anew.
@@ -239,7 +238,7 @@ impl Writer {
                     self.unlink(&dead);
                 }
                 Err(evacuate::Failed::Log(AppendError::Sync { segment, .. })) => {
-                    self.suspect.push_back(segment);
+                    self.spoilt(segment);
                     return;
                 }
                 Err(evacuate::Failed::Log(AppendError::Write(e))) => {
@@ -258,10 +257,23 @@ impl Writer {
         }
     }
 
+    /// A sync failed while a tail was copied to this segment. One that commits have named has bodies
+    /// to save; a new one has none, and must not stay: there may be many before the disk is well.
+    fn spoilt(&mut self, segment: i64) {
+        let named = self.db.as_ref().map(|db| evacuate::is_named(db, segment));
+        if matches!(named, Some(Ok(false))) {
+            self.unlink(&[segment]);
+        } else {
+            self.suspect.push_back(segment);
+        }
+    }
+
     /// Removes the files of segments that no row names any more.
     fn unlink(&self, dead: &[i64]) {
         for segment in dead {
-            if let Err(e) = self.disk.remove(&segment_name(*segment)) {
+            if let Err(e) = self.disk.remove(&segment_name(*segment))
+                && e.kind() != std::io::ErrorKind::NotFound
+            {
                 warn!(segment, error = %e, "a dead segment stays until the next start");
             }
             // Afterwards: a reader that was late may have opened it once more.

@@ -66,14 +66,13 @@ impl Order for Accept {
         }
     }
 
-    fn reconcile(&self, db: &Connection) -> Option<ItemId> {
+    fn reconcile(&self, db: &Connection) -> rusqlite::Result<Option<ItemId>> {
         db.query_row(
             "SELECT 1 FROM item WHERE id = ?",
             [self.id.as_i64()],
             |_| Ok(self.id),
         )
         .optional()
-        .ok()?
     }
 }
 

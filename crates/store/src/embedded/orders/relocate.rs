@@ -1,6 +1,6 @@
 //! Bodies get a new place: the commit in the middle of a compaction.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::StoreError;
 use crate::body_log::Place;
@@ -67,6 +67,14 @@ impl Order for Relocate {
         }
         Ok(true)
     }
+
+    /// The first group of moves brings the row of the segment, whose file goes when it failed.
+    fn reconcile(&self, db: &Connection) -> rusqlite::Result<Option<bool>> {
+        let there = db
+            .prepare_cached("SELECT 1 FROM segment WHERE id = ?")?
+            .exists([self.segment.0])?;
+        Ok((self.first && there).then_some(true))
+    }
 }
 
 /// Touches closed segments without a live body, so that the turn removes them.
@@ -83,5 +91,38 @@ impl Order for DropDead {
             turn.effects.live(*segment, 0);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embedded::database;
+
+    /// After a failed commit: what the rows name must not be thrown away.
+    #[test]
+    fn the_row_of_the_segment_tells_whether_it_happened() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database::open(&folder.path().join("postrider.db")).unwrap();
+        db.execute(
+            "INSERT INTO segment (id, closed, end, live) VALUES (7, 1, 16, 0)",
+            [],
+        )
+        .unwrap();
+        for (id, first, happened) in [(7, true, Some(true)), (8, true, None), (7, false, None)] {
+            let order = Relocate {
+                moves: Vec::new(),
+                segment: (id, 16),
+                first,
+            };
+            assert_eq!(order.reconcile(&db), Ok(happened), "{id} {first}");
+        }
+        let order = Relocate {
+            moves: Vec::new(),
+            segment: (7, 16),
+            first: true,
+        };
+        db.execute_batch("DROP TABLE segment").unwrap();
+        assert!(order.reconcile(&db).is_err(), "unread is not undone");
     }
 }

@@ -154,6 +154,42 @@ async fn accept_in_the_end(rig: &Rig, body: &[u8]) -> ItemId {
     panic!("the store does not recover");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
+    let rig = Rig::new();
+    let first = rig.accept(b"first").await;
+    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    rig.disk.set_sync_max(Some(header));
+    for _ in 0..20 {
+        let refused = rig.try_accept(b"refused", Destination::Remote).await;
+        assert!(refused.is_err());
+        assert!(rig.segments().len() <= 2, "{:?}", rig.segments());
+    }
+    rig.disk.set_sync_max(None);
+    let last = accept_in_the_end(&rig, b"last").await;
+    assert_eq!(rig.segments().len(), 1, "{:?}", rig.segments());
+    let rig = rig.crash(true);
+    assert_eq!(rig.read(first).await.unwrap(), b"first");
+    assert_eq!(rig.read(last).await.unwrap(), b"last");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_segment_that_does_not_sync_leaves_nothing() {
+    let rig = Rig::new();
+    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    rig.disk.set_sync_max(Some(header));
+    assert!(
+        rig.try_accept(b"refused", Destination::Remote)
+            .await
+            .is_err()
+    );
+    rig.disk.set_sync_max(None);
+    accept_in_the_end(&rig, b"body").await;
+    assert_eq!(rig.segments().len(), 1, "{:?}", rig.segments());
+    rig.assert_clean().await;
+}
+
 /// Lets the database grow by few pages only, through the writer itself.
 async fn limit_pages(rig: &Rig, limit: bool) {
     struct Limit(bool);

@@ -43,6 +43,32 @@ async fn a_mostly_dead_segment_is_rewritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fails_once_puts_a_rewriting_off_and_no_more() {
+    let rig = Rig::new();
+    let kept = rig.accept(b"kept").await;
+    let dead = rig.accept(&[b'x'; 1000]).await;
+    let rig = rig.end_segment();
+    rig.store.remove(dead, "test").await.unwrap();
+    let keeper = rig.keeper();
+    let disk = rig.disk.clone();
+    let left = tokio::task::spawn_blocking(move || {
+        disk.inject(Fault::Write(28));
+        // A part of the first round may report it; what counts is what the second one does.
+        let _ = keeper.round(false);
+        let left = disk.list().unwrap();
+        keeper.round(false).unwrap();
+        left
+    })
+    .await
+    .unwrap();
+    assert_eq!(left, ["000001.seg"]);
+    assert_eq!(rig.segments().len(), 1);
+    assert_ne!(rig.segments(), left);
+    assert_eq!(rig.read(kept).await.unwrap(), b"kept");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_segment_with_damage_is_not_rewritten() {
     let rig = Rig::new();
     let damaged = rig.accept(b"damaged").await;
