@@ -119,7 +119,8 @@ impl Mailbox {
     /// The same address without `+tag`, when there is one.
     pub fn without_tag(&self) -> Option<Self> {
         let (user, _tag) = self.local.0.split_once('+')?;
-        let local = LocalPart::parse(user).ok()?;
+        // What is stored is the content of a quoted string, not its written form.
+        let local = (!user.is_empty()).then(|| LocalPart(user.into()))?;
         Some(Self {
             local,
             host: self.host.clone(),
@@ -265,6 +266,12 @@ mod tests {
     fn tags_come_off_and_case_folds() {
         let ann = Mailbox::parse("Ann+News@Example.org").unwrap();
         assert_eq!(ann.without_tag().unwrap().to_string(), "Ann@example.org");
+        let odd = Mailbox::parse(r#""\"ann\"+x"@example.org"#).unwrap();
+        assert_eq!(
+            odd.without_tag().unwrap().to_string(),
+            r#""\"ann\""@example.org"#,
+            "whose quotes are part of the name is not ann"
+        );
         assert_eq!(ann.folded().to_string(), "ann+news@example.org");
         assert_eq!(
             Mailbox::parse("ann@example.org").unwrap().without_tag(),

@@ -120,12 +120,15 @@ impl<'a> Expansion<'a> {
     }
 
     fn follow(&mut self, hop: Hop, targets: &'a [Mailbox]) {
-        if !self.followed.insert(hop.address().clone()) {
+        if self.followed.contains(hop.address()) {
             return self.skip(Skipped::FollowedBefore(hop.address().clone()));
         }
         if self.hops.len() >= ALIAS_DEPTH_MAX {
-            return self.skip(Skipped::TooDeep(hop.address().clone()));
+            // Whoever is behind it would get nothing, and the sender would not know.
+            self.stop = Some(RecipientRefusal::AliasTooDeep);
+            return;
         }
+        self.followed.insert(hop.address().clone());
         self.hops.push(hop);
         for target in targets {
             if self.stop.is_some() {

@@ -59,6 +59,9 @@ impl KeptFacts {
             .oldest
             .as_ref()
             .map(|oldest| oldest.as_ref().map(|(id, _)| id.0));
+        rcpt.skipped
+            .truncate(FACTS_LOOKUPS_MAX.saturating_sub(self.room_used));
+        self.room_used += rcpt.skipped.len();
         for (address, listing) in &facts.listings {
             let room = match listing {
                 Some(Listing::Alias(targets)) => 1 + targets.len(),

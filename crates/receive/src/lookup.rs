@@ -1,6 +1,6 @@
 //! Gathers what the policy at RCPT asks for.
 
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
 
 use mailtypes::ForwardPath;
 use net::Clock;

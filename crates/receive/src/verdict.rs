@@ -1,6 +1,6 @@
 //! What is decided about a recipient, and what has to be known for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use mailtypes::Mailbox;
@@ -40,7 +40,7 @@ pub(crate) enum Question {
 #[derive(Debug, Default)]
 pub(crate) struct RecipientFacts {
     /// By folded address.
-    pub(crate) listings: HashMap<Mailbox, Option<Listing>>,
+    pub(crate) listings: BTreeMap<Mailbox, Option<Listing>>,
     /// The oldest account, once that was asked.
     pub(crate) oldest: Option<Option<(AccountId, Mailbox)>>,
 }
@@ -52,8 +52,6 @@ pub(crate) enum Skipped {
     NoSuchMailbox(Mailbox),
     /// It was followed before, so it may lead to itself.
     FollowedBefore(Mailbox),
-    /// Too many aliases stand before it.
-    TooDeep(Mailbox),
 }
 
 impl fmt::Display for Skipped {
@@ -61,7 +59,6 @@ impl fmt::Display for Skipped {
         match self {
             Self::NoSuchMailbox(address) => write!(f, "{address}: no such mailbox"),
             Self::FollowedBefore(address) => write!(f, "{address}: followed before"),
-            Self::TooDeep(address) => write!(f, "{address}: behind too many aliases"),
         }
     }
 }
@@ -77,6 +74,8 @@ pub(crate) enum RecipientRefusal {
     NoAccountYet,
     #[error("the alias leads to no mailbox")]
     LeadsNowhere,
+    #[error("the alias leads through too many others")]
+    AliasTooDeep,
     #[error("the alias is too large")]
     AliasTooLarge,
     #[error("too many recipients")]
@@ -104,6 +103,9 @@ impl RecipientRefusal {
                 "4.3.5",
                 "This address leads to no mailbox at the moment",
             ),
+            Self::AliasTooDeep => {
+                Reply::new(451, "4.3.5", "This address leads through too many aliases")
+            }
             Self::AliasTooLarge => {
                 Reply::new(451, "4.3.5", "This address stands for too many others")
             }

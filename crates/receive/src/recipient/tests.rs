@@ -351,7 +351,7 @@ fn limits_hold() {
             .is_ok()
     );
     let verdict = route(&deep, &settings(None), "a0@example.org", &[]).0;
-    assert_eq!(verdict, Err(RecipientRefusal::LeadsNowhere));
+    assert_eq!(verdict, Err(RecipientRefusal::AliasTooDeep));
 
     let many: Vec<String> = (0..=FINAL_RECIPIENTS_MAX)
         .map(|n| format!("u{n}@elsewhere.example"))
@@ -372,6 +372,31 @@ fn limits_hold() {
     assert_eq!(verdict, Err(RecipientRefusal::TooManyRecipients));
 }
 
+/// The long way to an alias must not cost those behind it the short way: everybody, or 451.
+#[test]
+fn two_ways_of_different_length_lose_nobody() {
+    use crate::limits::ALIAS_DEPTH_MAX;
+
+    let name = |n: usize| format!("b{n}@example.org");
+    for (length, fits) in [(ALIAS_DEPTH_MAX - 2, true), (ALIAS_DEPTH_MAX - 1, false)] {
+        let names: Vec<String> = (0..=length).map(name).collect();
+        let steps: Vec<[&str; 1]> = (1..=length).map(|n| [names[n].as_str()]).collect();
+        let mut aliases: Vec<(&str, &[&str])> = (0..length)
+            .map(|n| (names[n].as_str(), steps[n].as_slice()))
+            .collect();
+        let both = [names[0].as_str(), names[length].as_str()];
+        aliases.push((names[length].as_str(), &["ann@example.org"]));
+        aliases.push(("all@example.org", &both));
+        let directory = FakeDirectory::new(&["ann@example.org"], &aliases);
+        let verdict = route(&directory, &settings(None), "all@example.org", &[]).0;
+        if fits {
+            assert_eq!(verdict.unwrap().recipients.len(), 1, "{length}");
+        } else {
+            assert_eq!(verdict, Err(RecipientRefusal::AliasTooDeep), "{length}");
+        }
+    }
+}
+
 #[test]
 fn our_fault_is_never_a_5yz() {
     use RecipientRefusal as R;
@@ -379,6 +404,7 @@ fn our_fault_is_never_a_5yz() {
     for refusal in [
         R::NoAccountYet,
         R::LeadsNowhere,
+        R::AliasTooDeep,
         R::AliasTooLarge,
         lookup,
         R::LookupTimeout,
