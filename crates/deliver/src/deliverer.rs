@@ -113,7 +113,15 @@ impl<S: Store> Deliverer<S> {
         {
             return Ok(lease.clone());
         }
-        let lease = self.store.lease(OWNER, LEASE).await?;
+        // What came of attempts begun before still counts under a renewed lease.
+        let renewed = match &self.lease {
+            Some(held) => self.store.renew(held, LEASE).await,
+            None => Err(StoreError::LeaseLost),
+        };
+        let lease = match renewed {
+            Err(StoreError::LeaseLost) => self.store.lease(OWNER, LEASE).await?,
+            renewed => renewed?,
+        };
         self.lease = Some(lease.clone());
         Ok(lease)
     }

@@ -35,9 +35,18 @@ pub trait Store: Clone + Send + Sync + 'static {
     // --- leaving ---
 
     /// Takes all shards that nobody else holds. A node schedules only what it holds a lease for.
+    /// Each call begins a new epoch, also for the same owner: it may have died and started again.
     fn lease(
         &self,
         owner: &str,
+        lasts: Duration,
+    ) -> impl Future<Output = Result<Lease, StoreError>> + Send;
+
+    /// Prolongs a lease before it runs out and keeps its epoch, so that attempts under way still
+    /// count. [`StoreError::LeaseLost`] when it has run out or somebody else has it.
+    fn renew(
+        &self,
+        held: &Lease,
         lasts: Duration,
     ) -> impl Future<Output = Result<Lease, StoreError>> + Send;
 

@@ -90,7 +90,7 @@ pub enum Destination {
 pub struct Lease {
     /// Who holds it.
     pub owner: String,
-    /// Grows with each new holder; results carry it.
+    /// Grows with each new holder and each start of a holder, not with a renewal; results carry it.
     pub epoch: i64,
     /// When it ends, unless renewed.
     pub expires: Timestamp,

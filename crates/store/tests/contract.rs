@@ -16,6 +16,8 @@ mod arriving;
 mod directory;
 #[path = "contract/kit.rs"]
 mod kit;
+#[path = "contract/leasing.rs"]
+mod leasing;
 #[path = "contract/leaving.rs"]
 mod leaving;
 #[path = "contract/operating.rs"]
@@ -107,7 +109,10 @@ each_backend!(
     a_deferred_recipient_comes_back_when_it_is_due in leaving,
     a_failed_recipient_owes_a_bounce in leaving,
     mail_for_a_removed_account_is_not_lost in leaving,
-    results_of_a_lost_lease_do_not_count in leaving,
+    results_of_a_lost_lease_do_not_count in leasing,
+    a_renewed_lease_keeps_its_epoch in leasing,
+    a_lease_that_has_ended_is_not_renewed in leasing,
+    a_restarted_holder_begins_a_new_epoch in leasing,
     what_is_held_is_not_due_until_released in operating,
     what_is_removed_has_its_end in operating,
     orders_that_do_not_apply_say_why in operating,

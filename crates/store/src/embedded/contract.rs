@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::orders::{
     Accept, AddAccount, DeliverLocal, Hold, RecordAttempt, Release, Remove, RemoveAccount,
-    RemoveAlias, SetAlias, SetPassword, TakeLease,
+    RemoveAlias, RenewLease, SetAlias, SetPassword, TakeLease,
 };
 use super::{Embedded, Source, queries};
 use crate::item::{Attempt, Due, Lease, LocalDelivery, LocalOutcome, NewItem};
@@ -63,6 +63,14 @@ impl Store for Embedded {
                 owner: owner.to_owned(),
                 lasts,
             })
+            .await
+    }
+
+    async fn renew(&self, held: &Lease, lasts: Duration) -> Result<Lease, StoreError> {
+        let held = held.clone();
+        self.inner
+            .writer
+            .carry_out(RenewLease { held, lasts })
             .await
     }
 

@@ -12,7 +12,7 @@ mod retain;
 pub(crate) use accept::Accept;
 pub(crate) use deliver::DeliverLocal;
 pub(crate) use directory::{AddAccount, RemoveAccount, RemoveAlias, SetAlias, SetPassword};
-pub(crate) use lease::TakeLease;
+pub(crate) use lease::{RenewLease, TakeLease};
 pub(crate) use operate::{Hold, Release, Remove};
 pub(crate) use record::RecordAttempt;
 pub(crate) use relocate::{DropDead, Move, Relocate};

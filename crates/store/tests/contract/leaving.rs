@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use store::{
-    Attempt, Destination, EventKind, LocalOutcome, Outcome, RecipientState, Shape, Store,
-    StoreError,
-};
+use store::{Attempt, Destination, EventKind, LocalOutcome, Outcome, RecipientState, Shape, Store};
 
 use crate::Backend;
 use crate::kit::*;
@@ -182,38 +179,5 @@ pub(crate) async fn mail_for_a_removed_account_is_not_lost(backend: impl Backend
     account(&store, "ann@example.org").await;
     assert_eq!(deliver_due(&store, &held).await, [LocalOutcome::NoAccount]);
     assert_eq!(store.queue(None, 10).await.unwrap()[0].id, id);
-    assert_books_balance(&store).await;
-}
-
-pub(crate) async fn results_of_a_lost_lease_do_not_count(backend: impl Backend) {
-    let store = backend.store();
-    let ann = account(&store, "ann@example.org").await;
-    let old = store.lease("one", Duration::from_mins(1)).await.unwrap();
-    let id = accept(
-        &store,
-        b"x",
-        &[("ann@example.org", Destination::Account(ann))],
-    )
-    .await;
-    backend.advance(Duration::from_mins(2));
-    let new = store.lease("two", Duration::from_mins(1)).await.unwrap();
-    assert!(new.epoch > old.epoch);
-    let late = store.deliver_local(&old, vec![local(id, 0, ann)]).await;
-    assert_eq!(late, Err(StoreError::LeaseLost));
-    let outcome = Outcome::Failed(status(5));
-    let attempt = Attempt {
-        item: id,
-        recipient: 0,
-        outcome,
-        detail: String::new(),
-    };
-    assert_eq!(
-        store.record(&old, vec![attempt]).await,
-        Err(StoreError::LeaseLost)
-    );
-    assert_eq!(
-        deliver_due(&store, &new).await,
-        [LocalOutcome::Delivered { uid: 1 }]
-    );
     assert_books_balance(&store).await;
 }

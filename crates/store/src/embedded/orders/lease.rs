@@ -9,7 +9,8 @@ use crate::embedded::order::Order;
 use crate::embedded::turn::Turn;
 use crate::item::Lease;
 
-/// Takes every shard whose lease has ended or is ours already, all with one new epoch.
+/// Takes every shard whose lease has ended or bears our name, all with one new epoch: the name may
+/// be that of a process that has died, whose results must not count any more.
 pub(crate) struct TakeLease {
     pub(crate) owner: String,
     pub(crate) lasts: Duration,
@@ -47,6 +48,50 @@ impl Order for TakeLease {
             if taken > 0 {
                 turn.effects.epochs.push((shard, lease.epoch));
             }
+        }
+        Ok(lease)
+    }
+}
+
+/// Prolongs a lease that has not run out. The epoch stays, so that what came of attempts under way
+/// still counts.
+pub(crate) struct RenewLease {
+    pub(crate) held: Lease,
+    pub(crate) lasts: Duration,
+}
+
+impl Order for RenewLease {
+    type Answer = Lease;
+    type Error = StoreError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Lease, StoreError> {
+        let now = turn.now.as_millis();
+        let holds = turn
+            .db
+            .prepare_cached("SELECT 1 FROM lease WHERE owner = ? AND epoch = ? AND expires > ?")?
+            .exists(params![self.held.owner, self.held.epoch, now])?;
+        if !holds {
+            return Err(StoreError::LeaseLost);
+        }
+        let lease = Lease {
+            expires: turn.now + self.lasts,
+            ..self.held.clone()
+        };
+        // Shards that others have let go come along, unless their epoch is newer than ours: the
+        // epoch of a shard never goes back, else one would be given out twice.
+        let mut renew = turn.db.prepare_cached(
+            "UPDATE lease SET owner = ?1, epoch = ?2, expires = ?3
+             WHERE (owner = ?1 AND epoch = ?2) OR (epoch < ?2 AND expires <= ?4)
+             RETURNING shard",
+        )?;
+        let mut taken = renew.query(params![
+            lease.owner,
+            lease.epoch,
+            lease.expires.as_millis(),
+            now
+        ])?;
+        while let Some(row) = taken.next()? {
+            turn.effects.epochs.push((row.get(0)?, lease.epoch));
         }
         Ok(lease)
     }
