@@ -98,6 +98,14 @@ impl Draft {
         self.len == 0
     }
 
+    /// Octets that the disk must still take: what lies in a file of its own has its room already.
+    pub(crate) fn unwritten(&self) -> u64 {
+        match self.file {
+            Some(_) => 0,
+            None => self.len,
+        }
+    }
+
     /// Takes in more of the body. After an error the draft stays failed.
     pub async fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
         if let Some(error) = &self.failed {

@@ -50,7 +50,7 @@ impl Store for Embedded {
     }
 
     async fn accept(&self, draft: Draft, item: NewItem) -> Result<ItemId, AcceptError> {
-        self.room(draft.len())?;
+        self.room(draft.unwritten())?;
         let id = draft.id();
         let body = draft.finish().await?;
         self.inner.writer.carry_out(Accept { id, body, item }).await

@@ -124,6 +124,20 @@ async fn below_the_reserve_only_new_mail_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_draft_on_disk_needs_no_second_room() {
+    let rig = Rig::new();
+    let large = vec![b'x'; 10 * DRAFT_MEMORY_MAX];
+    // What is left when the draft lies there: more than the reserve, less than its size again.
+    rig.disk.set_free(crate::limits::DISK_RESERVE + (1 << 20));
+    let id = rig.accept(&large).await;
+    assert_eq!(rig.read(id).await.unwrap(), large);
+    rig.disk.set_free(crate::limits::DISK_RESERVE);
+    rig.advance(Duration::from_secs(2));
+    let refused = rig.try_accept(&large, Destination::Remote).await;
+    assert_eq!(refused, Err(AcceptError::NoRoom));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_draft_that_cannot_be_kept_leaves_nothing() {
     let rig = Rig::new();
     let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
