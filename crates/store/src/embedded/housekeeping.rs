@@ -28,10 +28,8 @@ impl Housekeeping {
                 while stopped.recv_timeout(HOUSEKEEPING_EVERY) == Err(RecvTimeoutError::Timeout) {
                     let done = keeper.round(rounds.is_multiple_of(COUNT_EVERY_ROUNDS));
                     rounds = rounds.wrapping_add(1);
-                    match done {
-                        Ok(()) => {}
-                        Err(StoreError::Closed) => break,
-                        Err(e) => warn!(error = %e, "housekeeping has to try again later"),
+                    if done == Err(StoreError::Closed) {
+                        break;
                     }
                 }
             })?;
@@ -40,8 +38,27 @@ impl Housekeeping {
 }
 
 impl Housekeeper {
-    /// One round of everything. `count` also looks at how many stories there are.
+    /// One round of everything. `count` also looks at how many stories there are. A step that
+    /// fails keeps none of the others from being done; the first error is the answer.
     pub(crate) fn round(&self, count: bool) -> Result<(), StoreError> {
+        let mut answer = Ok(());
+        for (step, done) in [
+            ("old stories", self.forget_stories(count)),
+            ("mail of removed accounts", self.purge_accounts()),
+            ("dead segments", self.drop_dead()),
+            ("compaction", compact::compact_one(self)),
+        ] {
+            if let Err(error) = &done {
+                if *error != StoreError::Closed {
+                    warn!(step, %error, "housekeeping has to try again later");
+                }
+                answer = answer.and(done);
+            }
+        }
+        answer
+    }
+
+    fn forget_stories(&self, count: bool) -> Result<(), StoreError> {
         let mut before = ItemId::generate((self.clock)() - HISTORY_AGE, 0);
         if count && let Some(older) = self.too_many()? {
             before = before.max(older);
@@ -49,16 +66,24 @@ impl Housekeeper {
         while wait(self.writer.carry_out(ForgetStories { before }))? {
             thread::sleep(PAUSE);
         }
+        Ok(())
+    }
+
+    fn purge_accounts(&self) -> Result<(), StoreError> {
         if self.removed_accounts()? {
             while wait(self.writer.carry_out(PurgeAccounts))? {
                 thread::sleep(PAUSE);
             }
         }
+        Ok(())
+    }
+
+    fn drop_dead(&self) -> Result<(), StoreError> {
         let segments = self.dead_segments()?;
         if !segments.is_empty() {
             wait(self.writer.carry_out(DropDead { segments }))?;
         }
-        compact::compact_one(self)
+        Ok(())
     }
 
     /// The id below which stories must go for the rest to stay within the limit.

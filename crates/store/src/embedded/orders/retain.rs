@@ -63,22 +63,26 @@ fn forget(turn: &Turn<'_>, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The addresses that an item was written down under.
+/// The addresses that an item was written down under, as far as they can still be read: a damaged
+/// one leaves its mention behind, and does not keep all later stories from going.
 fn mentioned(turn: &Turn<'_>, id: i64) -> rusqlite::Result<Vec<Mailbox>> {
     let sender = turn
         .db
         .prepare_cached("SELECT reverse_path FROM item WHERE id = ?")?
-        .query_row([id], |row| rows::reverse_path(row, 0))?;
-    let mut addresses: Vec<Mailbox> = sender.mailbox().cloned().into_iter().collect();
+        .query_row([id], |row| Ok(rows::reverse_path(row, 0).ok()))?;
+    let mut addresses: Vec<Mailbox> = sender
+        .and_then(|sender| sender.mailbox().cloned())
+        .into_iter()
+        .collect();
     let mut query = turn
         .db
         .prepare_cached("SELECT address, original, via FROM recipient WHERE item = ?")?;
     let mut recipients = query.query([id])?;
     while let Some(row) = recipients.next()? {
-        addresses.push(rows::mailbox(row, 0)?);
+        addresses.extend(rows::mailbox(row, 0));
         // `Postmaster` alone is no mailbox, and was not written down.
         addresses.extend(rows::mailbox(row, 1));
-        addresses.extend(rows::mailboxes(row, 2)?);
+        addresses.extend(rows::mailboxes(row, 2).unwrap_or_default());
     }
     Ok(addresses)
 }

@@ -138,6 +138,62 @@ async fn old_stories_go_and_the_books_still_balance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_story_does_not_keep_the_others() {
+    let rig = Rig::new();
+    let mut done = Vec::new();
+    for _ in 0..3 {
+        let id = rig.accept(b"x").await;
+        rig.store.remove(id, "test").await.unwrap();
+        done.push(id);
+    }
+    let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+    for statement in [
+        "UPDATE recipient SET address = 'nonsense', via = 'nonsense' WHERE item = ?",
+        "UPDATE item SET reverse_path = 'nonsense' WHERE id = ?",
+    ] {
+        db.execute(statement, [done[0].as_i64()]).unwrap();
+    }
+    rig.advance(HISTORY_AGE + Duration::from_secs(1));
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || keeper.round(false).unwrap())
+        .await
+        .unwrap();
+    for id in done {
+        assert!(rig.store.story(id).await.unwrap().is_none());
+    }
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_housekeeping_that_fails_stops_no_other() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    let id = rig
+        .try_accept(b"x", Destination::Account(ann))
+        .await
+        .unwrap();
+    rig.deliver(id, ann).await;
+    let old = rig.accept(b"x").await;
+    rig.store.remove(old, "test").await.unwrap();
+    rig.store
+        .remove_account(&address("ann@example.org"))
+        .await
+        .unwrap();
+    let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+    db.execute_batch(
+        "CREATE TRIGGER broken BEFORE DELETE ON history BEGIN SELECT raise(ABORT, 'broken'); END",
+    )
+    .unwrap();
+    rig.advance(HISTORY_AGE + Duration::from_secs(1));
+    let keeper = rig.keeper();
+    tokio::task::spawn_blocking(move || keeper.round(false).unwrap_err())
+        .await
+        .unwrap();
+    assert!(rig.store.story(old).await.unwrap().is_some());
+    assert_eq!(rig.store.check().await.unwrap().bodies, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_mail_of_a_removed_account_is_cleared_away() {
     let rig = Rig::new();
     let ann = rig.account().await;
