@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::orders::{
     Accept, AddAccount, DeliverLocal, Hold, RecordAttempt, Release, Remove, RemoveAccount,
-    RemoveAlias, RenewLease, SetAlias, SetPassword, TakeLease,
+    RemoveAlias, RenewLease, SetAlias, SetAside, SetPassword, TakeLease,
 };
 use super::{Embedded, Source, queries};
 use crate::item::{Attempt, Due, Lease, LocalDelivery, LocalOutcome, NewItem};
@@ -76,8 +76,16 @@ impl Store for Embedded {
 
     async fn due(&self, _lease: &Lease, limit: usize) -> Result<Vec<Due>, StoreError> {
         let now = (self.inner.clock)();
-        self.read(move |db| queries::due::due(db, now, limit.min(PAGE_MAX)))
-            .await
+        loop {
+            let found = self
+                .read(move |db| queries::due::due(db, now, limit.min(PAGE_MAX)))
+                .await?;
+            if found.damaged.is_empty() {
+                return Ok(found.due);
+            }
+            let damaged = found.damaged;
+            self.inner.writer.carry_out(SetAside { damaged }).await?;
+        }
     }
 
     async fn next_due(&self, _lease: &Lease) -> Result<Option<Duration>, StoreError> {

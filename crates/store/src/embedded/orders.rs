@@ -8,6 +8,7 @@ mod operate;
 mod record;
 mod relocate;
 mod retain;
+mod set_aside;
 
 pub(crate) use accept::Accept;
 pub(crate) use deliver::DeliverLocal;
@@ -17,3 +18,4 @@ pub(crate) use operate::{Hold, Release, Remove};
 pub(crate) use record::RecordAttempt;
 pub(crate) use relocate::{DropDead, Move, Relocate};
 pub(crate) use retain::{ForgetStories, PurgeAccounts};
+pub(crate) use set_aside::SetAside;

@@ -4,30 +4,48 @@ use std::time::Duration;
 
 use mailtypes::Timestamp;
 use rusqlite::{Connection, Row, params};
-use tracing::error;
 
 use crate::embedded::rows;
 use crate::item::Due;
 
+/// What is due, as far as it can be read.
+pub(crate) struct Found {
+    pub(crate) due: Vec<Due>,
+    pub(crate) damaged: Vec<Damaged>,
+}
+
+/// A recipient in the queue that cannot be read: item, number, and what is wrong.
+pub(crate) struct Damaged {
+    pub(crate) item: i64,
+    pub(crate) recipient: u32,
+    pub(crate) wrong: String,
+}
+
 /// Due recipients, earliest first. The embedded store has one node, which holds all shards.
-pub(crate) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<Due>> {
-    db.prepare_cached(
+pub(crate) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Found> {
+    let mut found = Found {
+        due: Vec::new(),
+        damaged: Vec::new(),
+    };
+    // The join keeps a recipient whose item is missing: it is damaged too.
+    let mut query = db.prepare_cached(
         "SELECT r.item, r.n, r.address, r.account, r.attempts, i.accepted, i.size,
                 i.reverse_path, i.body_type, i.smtputf8, i.require_tls
-         FROM recipient r JOIN item i ON i.id = r.item
+         FROM recipient r LEFT JOIN item i ON i.id = r.item
          WHERE r.due <= ? ORDER BY r.due LIMIT ?",
-    )?
-    .query_map(params![now.as_millis(), limit], |row| {
-        let due = parse(row);
-        if let Err(error) = &due {
-            // One damaged row must not keep the others from being delivered.
-            let (item, n): (i64, u32) = (row.get(0)?, row.get(1)?);
-            error!(item, n, %error, "a recipient in the queue is damaged and left alone");
+    )?;
+    let mut rows = query.query(params![now.as_millis(), limit])?;
+    while let Some(row) = rows.next()? {
+        match parse(row) {
+            Ok(due) => found.due.push(due),
+            Err(wrong) => found.damaged.push(Damaged {
+                item: row.get(0)?,
+                recipient: row.get(1)?,
+                wrong: wrong.to_string(),
+            }),
         }
-        Ok(due.ok())
-    })?
-    .filter_map(Result::transpose)
-    .collect()
+    }
+    Ok(found)
 }
 
 fn parse(row: &Row<'_>) -> rusqlite::Result<Due> {

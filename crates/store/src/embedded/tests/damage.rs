@@ -139,6 +139,58 @@ async fn a_damaged_recipient_does_not_stop_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damaged_recipients_are_set_aside() {
+    use crate::{EventKind, RecipientState};
+
+    let rig = Rig::new();
+    let mut bad = Vec::new();
+    for _ in 0..3 {
+        bad.push(rig.accept(b"x").await);
+    }
+    rig.advance(Duration::from_secs(1));
+    let good = rig.accept(b"y").await;
+    let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+    db.execute(
+        "UPDATE item SET body_type = 'nonsense' WHERE id < ?",
+        [good.as_i64()],
+    )
+    .unwrap();
+    let hour = Duration::from_hours(1);
+    let lease = rig.store.lease("node", hour).await.unwrap();
+    // They do not use up the places of the others, and are not announced again.
+    let due = rig.store.due(&lease, 2).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [good]);
+    rig.store.hold(good, "test").await.unwrap();
+    assert_eq!(rig.store.next_due(&lease).await, Ok(None));
+    rig.assert_clean().await;
+    let lines = rig.store.queue(None, 10).await.unwrap();
+    assert_eq!(lines[0].recipients[0].state, RecipientState::Held);
+    db.execute("UPDATE item SET body_type = '7BIT'", [])
+        .unwrap();
+    let story = rig.store.story(bad[0]).await.unwrap().unwrap();
+    assert_eq!(story.events[0].kind, EventKind::Held);
+    assert!(story.events[0].detail.contains("unknown body type"));
+    // Mended or not, they are the operator's now.
+    assert_eq!(rig.store.release(bad[0], "test").await, Ok(1));
+    assert_eq!(rig.store.remove(bad[1], "test").await, Ok(1));
+    let due = rig.store.due(&lease, 2).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [bad[0]]);
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_without_its_item_is_not_due_for_ever() {
+    let rig = Rig::new();
+    rig.accept(b"x").await;
+    let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
+    db.execute("DELETE FROM item", []).unwrap();
+    let hour = Duration::from_hours(1);
+    let lease = rig.store.lease("node", hour).await.unwrap();
+    assert!(rig.store.due(&lease, 10).await.unwrap().is_empty());
+    assert_eq!(rig.store.next_due(&lease).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_without_their_database_are_not_dropped() {
     let rig = Rig::new();
     rig.accept(b"body").await;
