@@ -27,6 +27,7 @@ CREATE TABLE item (
   shard        INTEGER NOT NULL,
   accepted     INTEGER NOT NULL,      -- milliseconds
   open         INTEGER NOT NULL,      -- recipients without an end
+  ended        INTEGER,               -- milliseconds: when the last recipient ended
   reverse_path TEXT NOT NULL,         -- '' is the null path
   body_type    TEXT NOT NULL,
   smtputf8     INTEGER NOT NULL,
@@ -42,15 +43,16 @@ CREATE TABLE item (
   longest_line INTEGER NOT NULL,
   header_len   INTEGER NOT NULL,
   return_paths TEXT,                  -- JSON [[from, to], …] in the first body
-  client       TEXT NOT NULL,
-  helo         TEXT NOT NULL,
-  protocol     TEXT NOT NULL,
+  client       TEXT,                  -- these three are NULL for a message of our own making
+  helo         TEXT,
+  protocol     TEXT,
   login        TEXT,
   tls          TEXT,
   facts_form   INTEGER NOT NULL,
   facts        TEXT NOT NULL
 );
 CREATE INDEX item_open ON item (id) WHERE open > 0;
+CREATE INDEX item_ended ON item (ended) WHERE ended IS NOT NULL;
 
 CREATE TABLE recipient (
   item        INTEGER NOT NULL,

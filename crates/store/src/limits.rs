@@ -34,7 +34,7 @@ pub const WAL_CHECKPOINT: u64 = 8 * 1024 * 1024;
 pub const WAL_LEN_MAX: u64 = 256 * 1024 * 1024;
 /// Rows of finished stories deleted in one turn.
 pub const RETAIN_GROUP: usize = 500;
-/// How long a finished story is kept.
+/// How long a finished story is kept, counted from its end.
 pub const HISTORY_AGE: Duration = Duration::from_hours(30 * 24);
 /// Finished stories kept at most; older ones go early.
 pub const HISTORY_ITEMS_MAX: u64 = 10_000_000;

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use mailtypes::ItemId;
+use mailtypes::Timestamp;
 use tracing::warn;
 
 use super::compact;
@@ -59,7 +59,7 @@ impl Housekeeper {
     }
 
     fn forget_stories(&self, count: bool) -> Result<(), StoreError> {
-        let mut before = ItemId::generate((self.clock)() - HISTORY_AGE, 0);
+        let mut before = (self.clock)() - HISTORY_AGE;
         if count && let Some(older) = self.too_many()? {
             before = before.max(older);
         }
@@ -86,10 +86,10 @@ impl Housekeeper {
         Ok(())
     }
 
-    /// The id below which stories must go for the rest to stay within the limit.
-    fn too_many(&self) -> rusqlite::Result<Option<ItemId>> {
+    /// The end before which stories must go for the rest to stay within the limit.
+    fn too_many(&self) -> rusqlite::Result<Option<Timestamp>> {
         let items: i64 = self.db.query_row(
-            "SELECT count(*) - (SELECT count(*) FROM item WHERE open > 0) FROM item",
+            "SELECT count(*) FROM item WHERE ended IS NOT NULL",
             [],
             |row| row.get(0),
         )?;
@@ -98,9 +98,9 @@ impl Housekeeper {
             return Ok(None);
         }
         self.db.query_row(
-            "SELECT id FROM item WHERE open = 0 ORDER BY id LIMIT 1 OFFSET ?",
+            "SELECT ended FROM item WHERE ended IS NOT NULL ORDER BY ended LIMIT 1 OFFSET ?",
             [surplus],
-            |row| Ok(ItemId::from_i64(row.get(0)?)),
+            |row| Ok(Some(Timestamp::from_millis(row.get(0)?))),
         )
     }
 

@@ -136,9 +136,10 @@ impl Turn<'_> {
             .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.db
             .prepare_cached(
-                "UPDATE item SET open = open - 1, spans = iif(open > 1, spans, NULL) WHERE id = ?",
+                "UPDATE item SET open = open - 1, spans = iif(open > 1, spans, NULL),
+                        ended = iif(open > 1, NULL, ?) WHERE id = ?",
             )?
-            .execute([item.as_i64()])?;
+            .execute([self.now.as_millis(), item.as_i64()])?;
         Ok(if open > 1 { None } else { spans })
     }
 

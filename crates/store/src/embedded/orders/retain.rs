@@ -1,6 +1,6 @@
 //! Clearing away: old stories, and the mail of removed accounts. Always in small groups.
 
-use mailtypes::{ItemId, Mailbox};
+use mailtypes::{Mailbox, Timestamp};
 use rusqlite::params;
 
 use crate::StoreError;
@@ -10,9 +10,10 @@ use crate::embedded::turn::Turn;
 use crate::limits::RETAIN_GROUP;
 use crate::spans::Spans;
 
-/// Forgets finished stories older than an id. Daily totals stay, so the audit balances.
+/// Forgets stories that ended before a time, however long ago the message was accepted. Daily
+/// totals stay, so the audit balances.
 pub(crate) struct ForgetStories {
-    pub(crate) before: ItemId,
+    pub(crate) before: Timestamp,
 }
 
 impl Order for ForgetStories {
@@ -25,9 +26,9 @@ impl Order for ForgetStories {
             .db
             .prepare_cached(
                 "SELECT id, (SELECT count(*) FROM recipient WHERE item = id) FROM item
-                 WHERE id < ? AND open = 0 ORDER BY id LIMIT ?",
+                 WHERE ended < ? AND open = 0 ORDER BY ended LIMIT ?",
             )?
-            .query_map(params![self.before.as_i64(), RETAIN_GROUP], |row| {
+            .query_map(params![self.before.as_millis(), RETAIN_GROUP], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?
             .collect::<Result<_, _>>()?;

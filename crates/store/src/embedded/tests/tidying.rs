@@ -138,6 +138,27 @@ async fn old_stories_go_and_the_books_still_balance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_age_of_a_story_is_counted_from_its_end() {
+    const DAY: Duration = Duration::from_hours(24);
+    let rig = Rig::new();
+    let ann = address("ann@example.org");
+    let id = rig.accept(b"x").await;
+    rig.store.hold(id, "test").await.unwrap();
+    rig.advance(HISTORY_AGE + DAY);
+    rig.store.remove(id, "test").await.unwrap();
+    for (days, known) in [(0, true), (29, true), (2, false)] {
+        rig.advance(days * DAY);
+        let keeper = rig.keeper();
+        tokio::task::spawn_blocking(move || keeper.round(true).unwrap())
+            .await
+            .unwrap();
+        let traced = rig.store.trace(&ann, None, 10).await.unwrap();
+        assert_eq!(traced.contains(&id), known, "after {days} days more");
+    }
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_story_does_not_keep_the_others() {
     let rig = Rig::new();
     let mut done = Vec::new();
