@@ -144,10 +144,13 @@ pub enum EventKind {
     Bounced,
     /// The bounce was suppressed: an end.
     Suppressed,
+    /// An attempt under way delivered after the recipient had ended otherwise.
+    DeliveredLate,
 }
 
 impl EventKind {
-    const ALL: [(Self, i64, &'static str); 8] = [
+    const ALL: [(Self, i64, &'static str); 9] = [
+        (Self::DeliveredLate, 5, "delivered after its end"),
         (Self::Delivered, 10, "delivered"),
         (Self::Deferred, 1, "deferred"),
         (Self::Failed, 2, "failed"),

@@ -181,3 +181,28 @@ pub(crate) async fn mail_for_a_removed_account_is_not_lost(backend: impl Backend
     assert_eq!(store.queue(None, 10).await.unwrap()[0].id, id);
     assert_books_balance(&store).await;
 }
+
+pub(crate) async fn a_delivery_after_the_removal_is_written_down(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
+    store.remove(id, "root").await.unwrap();
+    let again = backend.now() + Duration::from_mins(5);
+    for outcome in [
+        Outcome::Deferred(status(4), again),
+        Outcome::Delivered(status(2)),
+    ] {
+        let attempt = Attempt {
+            item: id,
+            recipient: 0,
+            outcome,
+            detail: "by test".to_owned(),
+        };
+        store.record(&held, vec![attempt]).await.unwrap();
+    }
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Removed);
+    let kinds: Vec<_> = story.events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Removed, EventKind::DeliveredLate]);
+    assert_books_balance(&store).await;
+}

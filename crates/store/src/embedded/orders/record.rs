@@ -31,12 +31,18 @@ impl Order for RecordAttempt {
             .prepare_cached("SELECT state FROM recipient WHERE item = ? AND n = ?")?
             .query_row(params![item.as_i64(), recipient], |row| row.get(0))
             .optional()?;
-        // Held or removed while the attempt ran: a delivery still counts, anything else does not.
+        // Held or ended while the attempt ran: a delivery of a held one still counts, one after an
+        // end changes no end and is written down, as the message did arrive. Nothing else counts.
         let state = state.and_then(RecipientState::from_code);
-        let delivered = matches!(outcome, Outcome::Delivered(_));
-        match state {
-            Some(RecipientState::Queued) => {}
-            Some(RecipientState::Held) if delivered => {}
+        match (state, outcome) {
+            (Some(RecipientState::Queued), _)
+            | (Some(RecipientState::Held), Outcome::Delivered(_)) => {}
+            (None | Some(RecipientState::Delivered), _) => return Ok(()),
+            (Some(_), Outcome::Delivered(status)) => {
+                let kind = EventKind::DeliveredLate;
+                turn.note(item, Some(recipient), kind, Some(status), detail)?;
+                return Ok(());
+            }
             _ => return Ok(()),
         }
         match outcome {
