@@ -54,14 +54,16 @@ impl<S: Send + 'static> Pool<S> {
         &self,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _place = self
-            .waiting
-            .acquire()
+        let place = Arc::clone(&self.waiting)
+            .acquire_owned()
             .await
             .map_err(|_| StoreError::Closed)?;
         let (answer, answered) = oneshot::channel();
+        // The job takes the place along: it waits in the queue also when its caller has gone.
         let job: Job<S> = Box::new(move |state| {
-            let _ = answer.send(work(state));
+            let done = work(state);
+            drop(place);
+            let _ = answer.send(done);
         });
         self.jobs.send(job).map_err(|_| StoreError::Closed)?;
         answered
@@ -89,5 +91,20 @@ mod tests {
             .await,
             Ok(1)
         );
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_leaves_its_place_taken() {
+        let pool = Pool::start("test", vec![()]).unwrap();
+        let (go, wait) = mpsc::channel::<()>();
+        let work = move |(): &mut ()| {
+            let _ = wait.recv();
+        };
+        let gone = tokio::time::timeout(std::time::Duration::from_millis(1), pool.run(work)).await;
+        assert!(gone.is_err());
+        assert_eq!(pool.waiting.available_permits(), WAITING_MAX - 1);
+        drop(go);
+        assert_eq!(pool.run(|()| ()).await, Ok(()));
+        assert_eq!(pool.waiting.available_permits(), WAITING_MAX);
     }
 }
