@@ -24,6 +24,8 @@ pub const DISK_RESERVE: u64 = 256 * 1024 * 1024;
 pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
 /// Rows of any list that one call answers.
 pub const PAGE_MAX: usize = 1000;
+/// Problems that an audit or a check lists; more are counted.
+pub const PROBLEMS_MAX: usize = 1000;
 /// Entries of the directory cache; a full cache is emptied.
 pub const DIRECTORY_CACHE_MAX: usize = 100_000;
 /// Threads that read.

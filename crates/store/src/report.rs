@@ -2,12 +2,15 @@
 
 use mailtypes::ItemId;
 
+use crate::limits::PROBLEMS_MAX;
+
 /// The books of the queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditReport {
     /// Counted from the rows that are still kept, and from daily totals for all time.
     pub totals: Totals,
-    /// What does not fit; empty means that the books balance.
+    /// What does not fit; empty means that the books balance. A long list is cut, and its last line
+    /// says how many more there are.
     pub problems: Vec<Problem>,
 }
 
@@ -42,7 +45,7 @@ pub struct CheckReport {
     pub bodies: u64,
     /// Octets read.
     pub octets: u64,
-    /// What is damaged.
+    /// What is damaged. A long list is cut, and its last line says how many more there are.
     pub problems: Vec<Problem>,
 }
 
@@ -53,4 +56,57 @@ pub struct Problem {
     pub item: Option<ItemId>,
     /// What is wrong, for people.
     pub text: String,
+}
+
+/// Gathers problems up to a limit, and counts those beyond it.
+#[derive(Default)]
+pub(crate) struct Problems {
+    listed: Vec<Problem>,
+    more: u64,
+}
+
+impl Problems {
+    pub(crate) fn extend(&mut self, found: impl IntoIterator<Item = Problem>) {
+        for problem in found {
+            if self.listed.len() < PROBLEMS_MAX {
+                self.listed.push(problem);
+            } else {
+                self.more += 1;
+            }
+        }
+    }
+
+    /// The list; its last line says how many are not listed, if any.
+    pub(crate) fn into_list(mut self) -> Vec<Problem> {
+        if self.more > 0 {
+            let text = format!("and {} more that are not listed", self.more);
+            self.listed.push(Problem { item: None, text });
+        }
+        self.listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        for (found, lines, last) in [
+            (0, 0, None),
+            (PROBLEMS_MAX, PROBLEMS_MAX, Some("wrong")),
+            (
+                PROBLEMS_MAX + 7,
+                PROBLEMS_MAX + 1,
+                Some("and 7 more that are not listed"),
+            ),
+        ] {
+            let mut problems = Problems::default();
+            let text = "wrong".to_owned();
+            problems.extend(std::iter::repeat_n(Problem { item: None, text }, found));
+            let list = problems.into_list();
+            assert_eq!(list.len(), lines);
+            assert_eq!(list.last().map(|problem| problem.text.as_str()), last);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::orders::{
 use super::{Embedded, Source, queries};
 use crate::item::{Attempt, Due, Lease, LocalDelivery, LocalOutcome, NewItem};
 use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
-use crate::report::{AuditReport, CheckReport, Problem};
+use crate::report::{AuditReport, CheckReport, Problem, Problems};
 use crate::spans::Spans;
 use crate::story::{ItemView, QueueLine};
 use crate::{
@@ -194,13 +194,10 @@ impl Store for Embedded {
 
     async fn audit(&self) -> Result<AuditReport, ReadError> {
         let totals = self.read(queries::audit::totals).await?;
-        let mut report = AuditReport {
-            totals,
-            problems: Vec::new(),
-        };
+        let mut problems = Problems::default();
         if !totals.balance() {
             let text = "the daily totals and the queue do not balance".to_owned();
-            report.problems.push(Problem { item: None, text });
+            problems.extend([Problem { item: None, text }]);
         }
         for segment in self.read(queries::segments::used).await? {
             let bodies = self.inner.bodies.clone();
@@ -216,20 +213,23 @@ impl Store for Embedded {
                     Ok((next, found))
                 })
                 .await?;
-            report.problems.extend(found);
+            problems.extend(found);
             after = next;
         }
-        Ok(report)
+        let problems = problems.into_list();
+        Ok(AuditReport { totals, problems })
     }
 
     async fn check(&self) -> Result<CheckReport, ReadError> {
         let mut report = CheckReport::default();
+        let mut problems = Problems::default();
         let mut after = -1;
         loop {
             let page = self
                 .read(move |db| queries::bodies::page(db, after, PAGE_MAX))
                 .await?;
             let Some(last) = page.last().copied() else {
+                report.problems = problems.into_list();
                 return Ok(report);
             };
             for id in page {
@@ -238,7 +238,7 @@ impl Store for Embedded {
                 let (octets, problem) = self.inner.readers.run(look).await?;
                 report.bodies += 1;
                 report.octets += octets;
-                report.problems.extend(problem);
+                problems.extend(problem);
             }
             after = last;
         }
