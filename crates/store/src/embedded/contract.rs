@@ -202,7 +202,7 @@ impl Store for Embedded {
         for segment in self.read(queries::segments::used).await? {
             let bodies = self.inner.bodies.clone();
             let look = move |db: &Connection| queries::segments::problem(db, &bodies, segment);
-            report.problems.extend(self.read(look).await?);
+            problems.extend(self.read(look).await?);
         }
         let mut after = Some(-1);
         while let Some(from) = after {
