@@ -13,76 +13,88 @@ from load import Ledger
 from loop import LoopDisk
 from rig import CannotRun, find_program, main, wait_until
 
-# (system call, what it answers). A write that answers 0 is the shortest of short writes.
+# (system call, what it answers, whether nothing can be taken while it does). A write that answers 0
+# is the shortest of short writes; a small message needs no new file.
 INJECTIONS = [
-    ("pwrite64", "error=ENOSPC"),
-    ("pwrite64", "error=EIO"),
-    ("pwrite64", "retval=0"),
-    ("write", "error=ENOSPC"),
-    ("write", "error=EIO"),
-    ("write", "retval=0"),
-    ("writev", "error=EIO"),
-    ("pwritev", "error=EIO"),
-    ("fdatasync", "error=EIO"),
-    ("fdatasync", "error=ENOSPC"),
-    ("fsync", "error=EIO"),
-    ("openat", "error=ENOSPC"),
-    ("openat", "error=EMFILE"),
+    ("pwrite64", "error=ENOSPC", True),
+    ("pwrite64", "retval=0", True),
+    ("fdatasync", "error=EIO", True),
+    ("fsync", "error=EIO", True),
+    ("openat", "error=ENOSPC", False),
+    ("pwrite64", "error=EIO", True),
+    ("fdatasync", "error=ENOSPC", True),
+    ("openat", "error=EMFILE", False),
 ]
+QUICK = 5  # of them, from the first
+# Calls on the write-ahead log that fail once: the commit may have happened or not.
+COMMITS = [("fsync", "error=EIO:when=1"), ("pwrite64", "error=EIO:when=1")]
 SIZES = [500, 300_000, 2_000_000]  # in the group append, a draft on disk, more than one turn
 BACK_WITHIN = 30.0  # seconds from the end of the fault to the next 250
 
 
 def body(rig):
-    cases = injections(rig)
-    for part, disk_fault in (("small-disk", full_disk), ("read-only", read_only)):
+    for part, fault in (("calls", calls), ("small-disk", full_disk), ("read-only", read_only)):
         try:
-            disk_fault(rig)
-            cases += 1
+            rig.cases(fault(rig), part)
         except CannotRun as reason:
             rig.skip_part(part, str(reason))
-    rig.cases(cases)
 
 
 # --- single system calls ---
 
 
-def injections(rig):
+def calls(rig):
     strace = find_program("strace")
     if not strace:
-        rig.skip_part("injection", "no strace on this machine; `cargo xtask lab` may fetch it")
-        return 0
+        raise CannotRun("no strace on this machine; `cargo xtask lab` may fetch it")
     server = rig.server()
     server.start()
     ledger = Ledger([server.add_account("alice"), server.add_account("bob")], seed=3)
-    wanted = INJECTIONS[::3] if rig.quick else INJECTIONS
-    for call, answer in wanted:
+    wanted = INJECTIONS[:QUICK] if rig.quick else INJECTIONS
+    for call, answer, all_refused in wanted:
+        what = f"{call} {answer}"
         deliver(server, ledger, SIZES[:1])
         with Fault(rig, strace, server, call, answer) as fault:
             replies = deliver(server, ledger, SIZES)
-        judge(rig, f"{call} {answer}", replies, fault)
-        back(rig, server, ledger, f"{call} {answer}")
+        judge(rig, what, replies, fault)
+        if all_refused:
+            rig.check(all(code != 250 for code, _ in replies), f"{what}: nothing is promised")
+        back(rig, server, ledger, what)
+    for call, answer in COMMITS:
+        commit_fails_once(rig, strace, server, ledger, call, answer)
     ledger.report(rig, server, "after all injections")
     server.stop()
     server.start()
     ledger.report(rig, server, "after a restart")
     rig.check(server.run("check", "--data").returncode == 0, "every body has its checksum")
     server.stop()
-    return len(wanted)
+    return len(wanted) + len(COMMITS)
+
+
+def commit_fails_once(rig, strace, server, ledger, call, answer):
+    """The server must find out what became of the commit: a 250 for it only if it is in there."""
+    what = f"commit: {call} {answer}"
+    deliver(server, ledger, SIZES[:1])
+    time.sleep(0.5)  # its delivery is another commit
+    wal = server.data / "postrider.db-wal"
+    with Fault(rig, strace, server, call, answer, only=wal) as fault:
+        replies = deliver(server, ledger, SIZES[:1] * 3)
+    judge(rig, what, replies, fault)
+    server.kill()
+    server.start()
+    ledger.report(rig, server, f"{what}, after a kill")
 
 
 class Fault:
     """While it lasts, one system call on files of the data folder answers as told."""
 
-    def __init__(self, rig, strace, server, call, answer):
+    def __init__(self, rig, strace, server, call, answer, only=None):
         self.trace = rig.folder / f"strace-{call}"
         self.command = [strace, "-f", "-q", "-o", self.trace, "-e", f"trace={call}"]
         self.command += ["-e", f"inject={call}:{answer}"]
-        # Sockets and wake-ups of the runtime write too: only files of the data folder fail.
-        # The other calls are for files alone, and new files have to fail as well.
-        if call in ("write", "writev"):
-            for path in files_of(server.data):
-                self.command += ["-P", path]
+        # New files of the data folder have to fail as well, so only one that is named narrows it.
+        if only:
+            self.command += ["-P", only]
         for pid in server.tree():
             self.command += ["-p", str(pid)]
         self.hits = 0
@@ -96,12 +108,6 @@ class Fault:
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=20)
         self.hits = self.trace.read_text(errors="replace").count("(INJECTED)")
-
-
-def files_of(data):
-    """The database files and the open segment, not the shared memory that only mmap touches."""
-    files = [path for path in data.rglob("*") if path.is_file()]
-    return [path for path in files if not path.name.endswith("-shm")]
 
 
 def deliver(server, ledger, sizes):
@@ -127,8 +133,8 @@ def judge(rig, what, replies, fault=None):
     for code, text in replies:
         if not (code == 250 or 400 <= code < 500):
             print(f"  {code} {text}")
-    if fault and not fault.hits:
-        rig.note(f"{what}: the server made no such call")
+    if fault:
+        rig.check(fault.hits, f"{what}: the server made such calls")
 
 
 def back(rig, server, ledger, what):
@@ -164,6 +170,7 @@ def full_disk(rig):
     back(rig, server, ledger, "room again")
     ledger.report(rig, server, "full disk")
     server.stop()
+    return 1
 
 
 def read_only(rig):
@@ -181,6 +188,7 @@ def read_only(rig):
     back(rig, server, ledger, "repaired disk")
     ledger.report(rig, server, "repaired disk")
     server.stop()
+    return 1
 
 
 if __name__ == "__main__":

@@ -50,9 +50,10 @@ class Rig:
         """A part of the rig that cannot run here; the rest goes on."""
         print(f"skipped: {self.name}.{part}: {reason}", flush=True)
 
-    def cases(self, count):
-        """How many cases this run really went through."""
-        print(f"cases: {self.name} {count}", flush=True)
+    def cases(self, count, part=None):
+        """How many cases this run, or a part of it, really went through."""
+        name = f"{self.name}.{part}" if part else self.name
+        print(f"cases: {name} {count}", flush=True)
 
     def server(self, name="server", **settings):
         """A server with its own config and data; not started yet."""
