@@ -68,16 +68,19 @@ pub(super) async fn list(
 
 pub(super) async fn hold(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
     let count = store.hold(id, by).await?;
+    tracing::info!(target: "mail", %id, recipients = count, by, "held");
     Ok(done(format!("{id}: {} held", recipients(count))))
 }
 
 pub(super) async fn release(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
     let count = store.release(id, by).await?;
+    tracing::info!(target: "mail", %id, recipients = count, by, "released");
     Ok(done(format!("{id}: {} due now", recipients(count))))
 }
 
 pub(super) async fn remove(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
     let count = store.remove(id, by).await?;
+    tracing::info!(target: "mail", %id, recipients = count, by, "removed");
     Ok(done(format!("{id}: {} removed", recipients(count))))
 }
 

@@ -70,3 +70,26 @@ fn strangers_are_not_relayed_for() {
     assert!(refused.is_err());
     assert!(server.log().contains("refused"), "{}", server.log());
 }
+
+/// The log has one line for each fate; what an operator does is one too.
+#[test]
+fn what_an_operator_does_is_in_the_log() {
+    let mut server = Server::new();
+    server.run("alias add out@example.org x@example.net");
+    server.start();
+    let reply = server.send("out@example.org", "Subject: hi\r\n\r\nx");
+    let id = reply.rsplit(' ').next().unwrap().trim();
+    for (verb, word) in [
+        ("hold", "held"),
+        ("release", "released"),
+        ("remove", "removed"),
+    ] {
+        let said = server.run(&format!("queue {verb} {id}"));
+        assert_eq!(said.code, 0, "{said:?}");
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains(&format!(" {word} ")));
+        let line = line.unwrap_or_else(|| panic!("no {word} in {log}"));
+        assert!(line.contains(id) && line.contains("recipients=1"), "{line}");
+    }
+    assert_eq!(server.stop(), 0, "{}", server.log());
+}
