@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::command;
+use crate::failure::Failure;
 use crate::global::Global;
+use crate::output::Output;
 
 /// A complete mail system in one program.
 #[derive(Debug, Parser)]
@@ -44,6 +46,24 @@ pub(crate) enum Verb {
     Queue(command::queue::Verb),
     /// Proves that every accepted recipient has exactly one end or is in the queue.
     Audit,
+}
+
+impl Verb {
+    /// Does what the command line says, and gives the exit code.
+    pub(crate) fn run(self, global: &Global, out: &mut Output) -> Result<u8, Failure> {
+        match self {
+            Verb::Quickstart(args) => command::quickstart::run(global, &args, out),
+            Verb::Serve(args) => command::serve::run(global, &args),
+            Verb::Check => command::check::run(global, out),
+            Verb::Status => command::status::run(global, out),
+            Verb::Account(verb) => command::account::run(global, verb, out),
+            Verb::Alias(verb) => command::alias::run(global, verb, out),
+            Verb::Mail(verb) => command::mail::run(global, verb, out),
+            Verb::Trace(args) => command::trace::run(global, args, out),
+            Verb::Queue(verb) => command::queue::run(global, verb, out),
+            Verb::Audit => command::audit::run(global, out),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,26 +14,9 @@ pub(crate) mod trace;
 use admin::{Answer, Request};
 
 use crate::ask::ask;
-use crate::cli::Verb;
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::output::Output;
-
-/// Does what the command line says.
-pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, Failure> {
-    match verb {
-        Verb::Quickstart(args) => quickstart::run(global, &args, out),
-        Verb::Serve(args) => serve::run(global, &args),
-        Verb::Check => check::run(global, out),
-        Verb::Status => status::run(global, out),
-        Verb::Account(verb) => account::run(global, verb, out),
-        Verb::Alias(verb) => alias::run(global, verb, out),
-        Verb::Mail(verb) => mail::run(global, verb, out),
-        Verb::Trace(args) => trace::run(global, args, out),
-        Verb::Queue(verb) => queue::run(global, verb, out),
-        Verb::Audit => audit::run(global, out),
-    }
-}
 
 /// Options of every list.
 #[derive(Debug, clap::Args)]

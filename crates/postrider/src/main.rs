@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Err(error) => return misunderstood(&error),
     };
     let mut out = Output::stdout();
-    let result = command::run(&cli.global, cli.verb, &mut out);
+    let result = cli.verb.run(&cli.global, &mut out);
     let flushed = out.flush();
     match result.and_then(|code| flushed.map(|()| code).map_err(Into::into)) {
         Ok(code) => ExitCode::from(code),

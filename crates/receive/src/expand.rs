@@ -12,7 +12,6 @@ use store::{AccountId, Destination, Listing, NewRecipient};
 
 use crate::Settings;
 use crate::limits::{ALIAS_DEPTH_MAX, FINAL_RECIPIENTS_MAX, LOOKUPS_MAX};
-use crate::recipient::is_local;
 use crate::verdict::{Question, RecipientFacts, RecipientRefusal, Routed, Skipped, Verdict};
 
 /// One walk from an address to its ends.
@@ -76,7 +75,7 @@ impl<'a> Expansion<'a> {
     /// What stands under an address. The order is the policy: the address itself, the address
     /// without `+tag`, postmaster and abuse, the catch-all of the domain.
     fn resolve(&mut self, address: &Mailbox) -> Place<'a> {
-        if !is_local(self.settings, address) {
+        if !self.settings.is_local(address) {
             return Place::Outside;
         }
         let exact = address.folded();

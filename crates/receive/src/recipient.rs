@@ -24,7 +24,7 @@ pub(crate) fn decide(
     let Some(address) = addressee(settings, path) else {
         return Verdict::Refuse(RecipientRefusal::NoAccountYet);
     };
-    if !is_local(settings, &address) {
+    if !settings.is_local(&address) {
         return Verdict::Refuse(RecipientRefusal::RelayDenied);
     }
     Expansion::new(settings, path, taken, facts).verdict(&address)
@@ -39,14 +39,6 @@ fn addressee(settings: &Settings, path: &ForwardPath) -> Option<Mailbox> {
             host: Host::Domain(domain.clone()),
         }),
     }
-}
-
-/// Whether the mail for this address is ours to deliver.
-pub(crate) fn is_local(settings: &Settings, address: &Mailbox) -> bool {
-    address
-        .host
-        .domain()
-        .is_some_and(|domain| settings.is_local(domain))
 }
 
 #[cfg(test)]

@@ -22,8 +22,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether mail for this domain is ours.
-    pub fn is_local(&self, domain: &Domain) -> bool {
-        self.domains.contains(domain)
+    /// Whether the mail for this address is ours to deliver. An address literal never is.
+    pub fn is_local(&self, address: &Mailbox) -> bool {
+        let domain = address.host.domain();
+        domain.is_some_and(|domain| self.domains.contains(domain))
     }
 }
