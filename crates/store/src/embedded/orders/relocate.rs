@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::StoreError;
 use crate::body_log::Place;
+use crate::embedded::evacuate::is_named;
 use crate::embedded::order::Order;
 use crate::embedded::turn::Turn;
 
@@ -37,14 +38,8 @@ impl Order for Relocate {
                 "INSERT INTO segment (id, closed, end, live) VALUES (?, 1, ?, 0)",
                 params![segment, i64::try_from(end).unwrap_or(i64::MAX)],
             )?;
-        } else {
-            let there = turn
-                .db
-                .prepare_cached("SELECT 1 FROM segment WHERE id = ?")?
-                .exists([segment])?;
-            if !there {
-                return Ok(false);
-            }
+        } else if !is_named(turn.db, segment)? {
+            return Ok(false);
         }
         for Move { body, from, to } in &self.moves {
             let moved = turn
@@ -70,10 +65,8 @@ impl Order for Relocate {
 
     /// The first group of moves brings the row of the segment, whose file goes when it failed.
     fn reconcile(&self, db: &Connection) -> rusqlite::Result<Option<bool>> {
-        let there = db
-            .prepare_cached("SELECT 1 FROM segment WHERE id = ?")?
-            .exists([self.segment.0])?;
-        Ok((self.first && there).then_some(true))
+        let happened = self.first && is_named(db, self.segment.0)?;
+        Ok(happened.then_some(true))
     }
 }
 
