@@ -4,6 +4,7 @@
 //! files of its own, since a client needs the same words.
 
 mod body;
+pub mod client;
 mod client_name;
 mod command;
 mod event;

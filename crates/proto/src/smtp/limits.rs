@@ -37,3 +37,20 @@ pub const BODY_OVERRUN_FACTOR: u64 = 2;
 pub const BODY_OVERRUN_EXTRA: u64 = 64 * 1024;
 /// Octets of replies that are gathered before they must go out.
 pub const REPLIES_GATHERED_MAX: usize = 4096;
+
+/// Octets of one line of a server's reply with CRLF: more than RFC 5321 §4.5.3.1.5 allows, since
+/// servers are found that send more.
+pub const SERVER_REPLY_LINE_LEN_MAX: usize = 4096;
+/// Lines of one reply of a server; with more it does not speak SMTP.
+pub const SERVER_REPLY_LINES_MAX: usize = 500;
+/// Lines of one reply of a server that are kept.
+pub const SERVER_REPLY_LINES_KEPT: usize = 50;
+/// Octets of text of one reply of a server that are kept; EHLO has the longest ones that matter.
+pub const SERVER_REPLY_TEXT_KEPT: usize = 4096;
+/// Recipients told to a server before its replies are waited for, so that neither side fills the
+/// pipe of the other. RFC 2920 §3.1
+pub const RCPT_PIPELINED_MAX: usize = 100;
+/// Octets that a client hands out to be written in one piece; less of a body waits for more.
+pub const CLIENT_WRITE_MAX: usize = 64 * 1024;
+/// Commands and replies that a client remembers until it is asked for them: the first ones.
+pub const EXCHANGES_MAX: usize = 100;

@@ -1,0 +1,95 @@
+//! How transactions and sessions end.
+
+use mailtypes::Timestamp;
+
+use super::{
+    Client, ClientEvent, Exchange, Lost, Phase, RecipientAnswer, ServerReply, SessionRefusal, Stage,
+};
+
+impl Client {
+    /// The same answer for all recipients that have none, and the end of the transaction.
+    pub(super) fn answer_rest(&mut self, answer: &RecipientAnswer) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.fill(answer);
+        }
+        self.finish();
+    }
+
+    /// Ends the transaction unless replies are still to come.
+    pub(super) fn finish_if_answered(&mut self) {
+        if self.awaited.is_empty() {
+            self.finish();
+        }
+    }
+
+    /// The transaction is over; the session goes on.
+    pub(super) fn finish(&mut self) {
+        if !matches!(self.phase, Phase::Over) {
+            self.phase = Phase::Ready;
+        }
+        self.tell_answers();
+    }
+
+    fn tell_answers(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            let answers = transaction.answers.into_iter().flatten().collect();
+            self.events.push_back(ClientEvent::Finished(answers));
+        }
+    }
+
+    /// 421, or a no in the middle of the body: the server is done with us.
+    pub(super) fn sent_away(&mut self, stage: Stage, reply: ServerReply) {
+        if matches!(self.phase, Phase::Opening) {
+            let refusal = SessionRefusal::Refused { stage, reply };
+            self.events.push_back(ClientEvent::NotReady(refusal));
+        } else if let Some(transaction) = &mut self.transaction {
+            transaction.fill(&RecipientAnswer::Refused { stage, reply });
+        }
+        self.end();
+    }
+
+    /// The connection has ended, or must.
+    pub(super) fn fail(&mut self, why: &Lost, now: Timestamp) {
+        if self.is_over() {
+            return;
+        }
+        let stage = self.waits_for().unwrap_or(Stage::Mail);
+        if let Some(command) = self.awaited.front() {
+            let exchange = Exchange {
+                command: self.in_words(command),
+                reply: None,
+                began: self.waiting_since,
+                ended: now,
+            };
+            self.remember(exchange);
+        }
+        self.fail_at(stage, why);
+    }
+
+    /// As [`fail`](Self::fail), where the command has had its reply already.
+    pub(super) fn fail_at(&mut self, stage: Stage, why: &Lost) {
+        if matches!(self.phase, Phase::Opening) {
+            let refusal = SessionRefusal::Lost {
+                stage,
+                why: why.clone(),
+            };
+            self.events.push_back(ClientEvent::NotReady(refusal));
+        } else if let Some(transaction) = &mut self.transaction {
+            let dot_sent = transaction.dot_sent;
+            transaction.fill(&RecipientAnswer::Lost {
+                stage,
+                why: why.clone(),
+                dot_sent,
+            });
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.awaited.clear();
+        // What has not been written would not be read.
+        self.out.clear();
+        self.tell_answers();
+    }
+}
