@@ -5,6 +5,7 @@
 //! protocol, no storage, no clock and no randomness: those come in as arguments.
 
 mod address_literal;
+pub mod dns;
 mod domain;
 mod envelope;
 mod id;

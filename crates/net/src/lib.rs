@@ -8,10 +8,13 @@
 mod accept;
 pub mod activation;
 pub mod clock;
+mod dial;
+pub mod dns;
 mod gate;
 pub mod handoff;
 pub mod listen;
 
 pub use accept::Acceptor;
 pub use clock::Clock;
+pub use dial::{Dial, DialError, TcpDial};
 pub use gate::{Full, Gate, Limits, Pass};
