@@ -8,6 +8,7 @@
 pub mod cut;
 pub mod date;
 pub mod delivered_to;
+pub mod dsn;
 mod header_scan;
 mod received;
 pub mod return_path;

@@ -1,0 +1,166 @@
+//! Delivery status notifications: reports to a sender on what became of a message.
+//!
+//! A report has three parts (RFC 6522 §3): one in plain words, one for programs (RFC 3464), and what
+//! there is of the message itself. Whatever servers have said goes in harmless: the octets of a
+//! report are ASCII in lines that fit, and no text becomes a header field.
+
+mod lines;
+mod original;
+mod returned;
+mod status;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::net::IpAddr;
+
+use mailtypes::{Domain, Mailbox, Status, Timestamp};
+
+use crate::date;
+use lines::ascii;
+
+pub use original::{Original, original};
+pub use returned::Returned;
+
+/// A report, before it is written.
+#[derive(Clone, Debug)]
+pub struct Report<'a> {
+    /// What it says.
+    pub kind: Kind,
+    /// Our name.
+    pub hostname: &'a Domain,
+    /// The queue id of the message it is about.
+    pub queue_id: &'a str,
+    /// When that message came to us.
+    pub arrived: Timestamp,
+    /// The date of the report.
+    pub now: Timestamp,
+    /// Who reports, in the From field. The envelope of a report has no sender.
+    pub from: &'a Mailbox,
+    /// The sender of the message.
+    pub to: &'a Mailbox,
+    /// Without angle brackets.
+    pub message_id: &'a str,
+    /// A text that is in none of the parts.
+    pub boundary: &'a str,
+    /// Whom it is about: never empty.
+    pub recipients: &'a [Recipient<'a>],
+    /// What is known of the message.
+    pub original: &'a Original,
+    /// What of the message comes along.
+    pub returned: Returned<'a>,
+}
+
+/// What a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The message did not arrive and never will.
+    Failure,
+    /// It has not arrived yet.
+    Delay {
+        /// When we give up.
+        until: Timestamp,
+    },
+}
+
+/// One recipient in a report.
+#[derive(Clone, Debug)]
+pub struct Recipient<'a> {
+    /// The final address.
+    pub address: &'a Mailbox,
+    /// What the sender wrote, when it is another address.
+    pub original: Option<&'a str>,
+    /// What happened.
+    pub status: &'a Status,
+    /// The server that said so.
+    pub remote: Option<Remote<'a>>,
+    /// When it was tried last.
+    pub last_attempt: Option<Timestamp>,
+}
+
+/// A server and what it said.
+#[derive(Clone, Debug)]
+pub struct Remote<'a> {
+    /// Its name.
+    pub host: &'a str,
+    /// Its address.
+    pub ip: Option<IpAddr>,
+    /// To which command.
+    pub command: &'a str,
+    /// Its reply, with the code in front; empty when there was none.
+    pub reply: &'a str,
+}
+
+/// Writes a report, with CRLF and in ASCII.
+pub fn write(report: &Report<'_>) -> Vec<u8> {
+    let mut parts = [
+        words::part(report),
+        status::part(report),
+        returned::part(report),
+    ];
+    let boundary = free_boundary(report.boundary, &parts);
+    let mut out = header(report, &boundary);
+    for part in &mut parts {
+        out.push_str(&format!("\r\n--{boundary}\r\n"));
+        out.push_str(part);
+    }
+    out.push_str(&format!("\r\n--{boundary}--\r\n"));
+    out.into_bytes()
+}
+
+// RFC 5322 §3.6, RFC 3464 §2, RFC 3834 §5
+fn header(report: &Report<'_>, boundary: &str) -> String {
+    let mut out = String::new();
+    let mut field = |name: &str, value: &str| {
+        out.push_str(name);
+        out.push_str(": ");
+        out.push_str(value);
+        out.push_str("\r\n");
+    };
+    field("Date", &date::rfc5322(report.now));
+    field("From", &format!("Mail Delivery System <{}>", report.from));
+    field("To", &format!("<{}>", report.to));
+    field("Subject", &subject(report));
+    field("Message-ID", &format!("<{}>", report.message_id));
+    if let Some(id) = &report.original.message_id {
+        field("In-Reply-To", id);
+        let chain = report.original.references.iter().chain([id]);
+        // RFC 5322 §3.6.4
+        field(
+            "References",
+            &chain.cloned().collect::<Vec<_>>().join("\r\n "),
+        );
+    }
+    field("Auto-Submitted", "auto-replied");
+    field("MIME-Version", "1.0");
+    field(
+        "Content-Type",
+        &format!("multipart/report; report-type=delivery-status;\r\n boundary=\"{boundary}\""),
+    );
+    out.push_str("\r\nThis is a report in MIME format. Its first part is for people.\r\n");
+    out
+}
+
+fn subject(report: &Report<'_>) -> String {
+    let start = match report.kind {
+        Kind::Failure => "Not delivered",
+        Kind::Delay { .. } => "Delayed",
+    };
+    match &report.original.subject {
+        Some(subject) => format!("{start}: {}", ascii(subject, SUBJECT_LEN_MAX)),
+        None => start.to_owned(),
+    }
+}
+
+/// RFC 2046 §5.1.1: the boundary must not stand in a part.
+fn free_boundary(wish: &str, parts: &[String]) -> String {
+    let mut boundary = wish.to_owned();
+    while parts.iter().any(|part| part.contains(&boundary)) {
+        boundary.push('=');
+        boundary.push('x');
+    }
+    boundary
+}
+
+/// Characters of the original subject in ours.
+const SUBJECT_LEN_MAX: usize = 200;

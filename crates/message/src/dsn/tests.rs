@@ -1,0 +1,153 @@
+use mailtypes::EnhancedCode;
+use proptest::prelude::*;
+
+use super::*;
+
+fn status(code: (u8, u16, u16), text: &str) -> Status {
+    Status::new(EnhancedCode::new(code.0, code.1, code.2), text)
+}
+
+struct Case {
+    hostname: Domain,
+    from: Mailbox,
+    to: Mailbox,
+    address: Mailbox,
+    status: Status,
+    original: Original,
+}
+
+impl Case {
+    fn new(status: Status, header: &str) -> Self {
+        let mailbox = |text: &str| Mailbox::parse(text).unwrap();
+        Self {
+            hostname: Domain::parse("mx.example.org").unwrap(),
+            from: mailbox("mailer-daemon@mx.example.org"),
+            to: mailbox("ann@example.org"),
+            address: mailbox("bob@example.net"),
+            status,
+            original: original(header.as_bytes()),
+        }
+    }
+
+    fn write(&self, kind: Kind, reply: &str, returned: Returned<'_>) -> String {
+        let remote = Remote {
+            host: "mx.example.net",
+            ip: Some([192, 0, 2, 1].into()),
+            command: "RCPT",
+            reply,
+        };
+        let recipient = Recipient {
+            address: &self.address,
+            original: Some("all@example.org"),
+            status: &self.status,
+            remote: Some(remote).filter(|remote| !remote.reply.is_empty()),
+            last_attempt: Some(Timestamp::from_millis(1_800_000_060_000)),
+        };
+        let report = Report {
+            kind,
+            hostname: &self.hostname,
+            queue_id: "0ABC",
+            arrived: Timestamp::from_millis(1_800_000_000_000),
+            now: Timestamp::from_millis(1_800_000_060_000),
+            from: &self.from,
+            to: &self.to,
+            message_id: "1@mx.example.org",
+            boundary: "=_report",
+            recipients: &[recipient],
+            original: &self.original,
+            returned,
+        };
+        let octets = write(&report);
+        assert_travels(&octets);
+        String::from_utf8(octets).unwrap()
+    }
+}
+
+/// ASCII in lines that fit, ended by CRLF.
+fn assert_travels(octets: &[u8]) {
+    assert!(octets.iter().all(|b| *b < 128 && *b != 0));
+    let text = std::str::from_utf8(octets).unwrap();
+    assert!(text.ends_with("\r\n"));
+    for line in text.split("\r\n") {
+        assert!(
+            line.len() <= 998 && !line.contains(['\r', '\n']),
+            "{line:?}"
+        );
+    }
+}
+
+/// Compares with a golden file, whose lines end in LF.
+fn assert_golden(golden: &str, text: &str) {
+    let text = text.replace("\r\n", "\n");
+    assert!(text == golden, "it is now:\n{text}");
+}
+
+const HEADER: &str =
+    "Subject: hello\r\nMessage-ID: <7@example.org>\r\nReferences: <5@example.org>\r\n\r\n";
+
+#[test]
+fn a_failure_says_all_there_is() {
+    let case = Case::new(status((5, 1, 1), "gone"), HEADER);
+    let text = case.write(
+        Kind::Failure,
+        "550 5.1.1 No such user",
+        Returned::Header(HEADER.as_bytes()),
+    );
+    assert_golden(include_str!("../../tests/dsn/failure.eml"), &text);
+}
+
+#[test]
+fn a_delay_says_until_when() {
+    let case = Case::new(
+        status((4, 4, 1), "mx.example.net: connection refused"),
+        HEADER,
+    );
+    let until = Timestamp::from_millis(1_800_432_000_000);
+    let text = case.write(
+        Kind::Delay { until },
+        "",
+        Returned::Header(HEADER.as_bytes()),
+    );
+    assert_golden(include_str!("../../tests/dsn/delay.eml"), &text);
+}
+
+#[test]
+fn small_messages_come_back_whole_when_they_can_travel() {
+    let case = Case::new(status((5, 0, 0), "no"), HEADER);
+    let whole = format!("{HEADER}text\r\n");
+    let text = case.write(Kind::Failure, "550 no", Returned::Whole(whole.as_bytes()));
+    assert!(text.contains("Content-Type: message/rfc822\r\n\r\nSubject: hello\r\n"));
+    assert!(text.contains("\r\ntext\r\n"));
+    let eight = format!("{HEADER}t\u{e9}xt\r\n");
+    let text = case.write(Kind::Failure, "550 no", Returned::Whole(eight.as_bytes()));
+    assert!(text.contains("Content-Type: text/rfc822-headers\r\n\r\nSubject: hello\r\n"));
+    let eight = "Subject: h\u{e9}llo\r\n\r\n";
+    let text = case.write(Kind::Failure, "550 no", Returned::Header(eight.as_bytes()));
+    assert!(text.contains("quoted-printable\r\n\r\nSubject: h=C3=A9llo\r\n"));
+}
+
+#[test]
+fn a_boundary_that_is_taken_is_changed() {
+    let case = Case::new(status((5, 0, 0), "no"), HEADER);
+    let whole = format!("{HEADER}--=_report\r\n");
+    let text = case.write(Kind::Failure, "550 no", Returned::Whole(whole.as_bytes()));
+    assert!(text.contains("boundary=\"=_report=x\""));
+    assert!(text.ends_with("\r\n--=_report=x--\r\n"));
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_was_said_does_harm(reply in ".{0,600}", subject in ".{0,600}", body in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let header = format!("Subject: {subject}\r\nMessage-ID: <{reply}>\r\n\r\n");
+        let case = Case::new(status((5, 7, 1), &reply), &header);
+        let text = case.write(Kind::Failure, &reply, Returned::Whole(&body));
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
+        let names: Vec<&str> = head
+            .split("\r\n")
+            .filter(|line| !line.starts_with(' '))
+            .map(|line| line.split_once(':').unwrap().0)
+            .collect();
+        prop_assert_eq!(names.iter().filter(|name| **name == "To").count(), 1);
+        prop_assert!(names.len() <= 10);
+    }
+}
