@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use mailtypes::{ItemId, Mailbox};
+use mailtypes::{Host, ItemId, Mailbox, Timestamp};
 
 use crate::{
-    AcceptError, Account, AccountId, Alias, Attempt, AuditReport, CheckReport, DirectoryError,
-    Draft, Due, EntryView, ItemView, Lease, Listing, LocalDelivery, LocalOutcome, MessageReader,
-    NewItem, OperateError, QueueLine, ReadError, StoreError,
+    About, AcceptError, Account, AccountDelivery, AccountId, Action, Alias, Attempt, AuditReport,
+    Begun, CheckReport, Cursor, DirectoryError, Draft, Due, DuePage, EntryView, ItemView, Lane,
+    Lease, Listing, LocalDelivery, LocalOutcome, MessageReader, NewItem, OperateError, QueueLine,
+    ReadError, ReportError, Selection, StoreError,
 };
 
 /// What Postrider asks of its storage.
@@ -50,18 +51,41 @@ pub trait Store: Clone + Send + Sync + 'static {
         lasts: Duration,
     ) -> impl Future<Output = Result<Lease, StoreError>> + Send;
 
-    /// Recipients that are due now in the leased shards, earliest first.
+    /// Recipients of a lane that are due now in the leased shards, behind `after`, earliest first.
     fn due(
         &self,
         lease: &Lease,
+        lane: Lane,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
+
+    /// Recipients at one host that is not ours that are due now in the leased shards, earliest
+    /// first.
+    fn due_at(
+        &self,
+        lease: &Lease,
+        host: &Host,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
 
-    /// How long until the next recipient of the leased shards is due; `None` when none waits.
+    /// When the next recipient of the leased shards becomes due, of those that are due later than
+    /// `after`; `None` when none waits.
     fn next_due(
         &self,
         lease: &Lease,
-    ) -> impl Future<Output = Result<Option<Duration>, StoreError>> + Send;
+        after: Timestamp,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// Marks recipients as in hand, before an attempt whose end may get lost: at most
+    /// [`crate::limits::BEGIN_MAX`]. Should the process die, the mark tells so. `watched` ones are
+    /// to blame for it.
+    fn begin(
+        &self,
+        lease: &Lease,
+        attempts: Vec<(ItemId, u32)>,
+        watched: bool,
+    ) -> impl Future<Output = Result<Vec<Begun>, StoreError>> + Send;
 
     /// Puts messages into mailboxes and ends their recipients, each in one transaction: exactly
     /// once, however often it is repeated. At most [`crate::limits::FAN_OUT_MAX`] at a time.
@@ -78,32 +102,40 @@ pub trait Store: Clone + Send + Sync + 'static {
         attempts: Vec<Attempt>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Accepts a report to the sender and writes down whom it is about, in one transaction.
+    fn report(
+        &self,
+        lease: &Lease,
+        draft: Draft,
+        message: NewItem,
+        about: About,
+    ) -> impl Future<Output = Result<ItemId, ReportError>> + Send;
+
+    /// Ends recipients that are owed a report without one, for a stated reason.
+    fn suppress(
+        &self,
+        lease: &Lease,
+        item: ItemId,
+        recipients: Vec<u32>,
+        reason: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     // --- operating ---
 
-    /// Keeps an item from being delivered until it is released. Answers how many recipients.
-    fn hold(
+    /// Does something with an item, or with its recipients at one host, by the hand of a named
+    /// person. Answers how many recipients.
+    fn operate(
         &self,
+        action: Action,
         item: ItemId,
+        host: Option<&Host>,
         by: &str,
     ) -> impl Future<Output = Result<u32, OperateError>> + Send;
 
-    /// Lets a held item go; one that waits for its next attempt is due at once.
-    fn release(
-        &self,
-        item: ItemId,
-        by: &str,
-    ) -> impl Future<Output = Result<u32, OperateError>> + Send;
-
-    /// Ends all open recipients of an item by the hand of a named person.
-    fn remove(
-        &self,
-        item: ItemId,
-        by: &str,
-    ) -> impl Future<Output = Result<u32, OperateError>> + Send;
-
-    /// Items with open recipients, oldest first, behind `after`.
+    /// Selected items with open recipients, oldest first, behind `after`.
     fn queue(
         &self,
+        selection: &Selection,
         after: Option<ItemId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<QueueLine>, ReadError>> + Send;
@@ -151,6 +183,13 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         address: &Mailbox,
         password: &str,
+    ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
+
+    /// Says where the mail of an account goes.
+    fn set_delivery(
+        &self,
+        address: &Mailbox,
+        delivery: AccountDelivery,
     ) -> impl Future<Output = Result<(), DirectoryError>> + Send;
 
     /// Removes an account; its mail goes in the background. Gives the number of its messages.

@@ -17,6 +17,19 @@ pub struct Account {
     pub password: Secret<String>,
     /// When it was added.
     pub created: Timestamp,
+    /// Where its mail goes.
+    pub delivery: AccountDelivery,
+}
+
+/// Where the mail of an account goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountDelivery {
+    /// Into this Maildir, instead of the folders that POP3 and IMAP show.
+    pub maildir: Option<String>,
+    /// On to these addresses.
+    pub forward: Vec<Mailbox>,
+    /// A copy stays here when it goes on.
+    pub keep: bool,
 }
 
 /// An address that stands for others. The local part `*` catches all of its domain.
@@ -33,6 +46,15 @@ pub struct Alias {
 pub enum Listing {
     /// An account.
     Account(AccountId),
+    /// An account whose mail goes on.
+    Forward {
+        /// The account.
+        account: AccountId,
+        /// To whom.
+        to: Vec<Mailbox>,
+        /// A copy stays here.
+        keep: bool,
+    },
     /// An alias and its targets.
     Alias(Vec<Mailbox>),
 }

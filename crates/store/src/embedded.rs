@@ -9,7 +9,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex};
 
 use mailtypes::ItemId;
@@ -33,6 +33,7 @@ mod evacuate;
 mod folder;
 mod housekeeping;
 mod ids;
+mod join;
 mod keeper;
 mod lock;
 mod order;
@@ -93,6 +94,8 @@ struct Inner {
     ids: ids::Ids,
     room: room::Room,
     cache: Arc<cache::DirectoryCache>,
+    /// See [`writer::Writer`].
+    settled: Arc<AtomicI64>,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -175,6 +178,7 @@ impl Embedded {
             row.get(0)
         })?;
         let accepting = Arc::new(AtomicBool::new(true));
+        let settled = Arc::new(AtomicI64::new((options.clock)().as_millis()));
         let bodies = BodyReader::new(Arc::clone(&disk));
         let epochs = database::load_epochs(&db)?;
         let cache = Arc::<cache::DirectoryCache>::default();
@@ -188,6 +192,7 @@ impl Embedded {
             epochs,
             suspect: std::collections::VecDeque::new(),
             accepting: Arc::clone(&accepting),
+            settled: Arc::clone(&settled),
         };
         let mut checkpoints = checkpoint::Checkpoints::start(&path, database::open_again(&path)?)?;
         let clock = Arc::clone(&options.clock);
@@ -201,6 +206,7 @@ impl Embedded {
             ids: ids::Ids::new(rng(options.seed), ItemId::from_i64(last)),
             room: room::Room::new(Arc::clone(&disk), accepting),
             cache,
+            settled,
             _housekeeping: start_housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             clock: options.clock,

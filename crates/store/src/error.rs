@@ -45,6 +45,17 @@ pub enum OperateError {
     Store(#[from] StoreError),
 }
 
+/// A report was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// There is nothing to report any more.
+    #[error("nothing of it is owed a report")]
+    NotOwed,
+    /// The report found no room, or the store failed: again later.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+}
+
 /// A change of the directory could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
@@ -129,6 +140,18 @@ impl From<rusqlite::Error> for AcceptError {
     }
 }
 
+impl From<StoreError> for ReportError {
+    fn from(error: StoreError) -> Self {
+        Self::Accept(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for ReportError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Accept(error.into())
+    }
+}
+
 /// Errors that may have a fault of the store in them.
 pub(crate) trait StoreFault {
     /// The fault, unless the error is the caller's.
@@ -152,6 +175,15 @@ macro_rules! has_store_fault {
             }
         }
     )*};
+}
+
+impl StoreFault for ReportError {
+    fn store_fault(&self) -> Option<&StoreError> {
+        match self {
+            Self::NotOwed => None,
+            Self::Accept(error) => error.store_fault(),
+        }
+    }
 }
 
 has_store_fault!(AcceptError, OperateError, DirectoryError, ReadError);

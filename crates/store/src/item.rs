@@ -14,8 +14,8 @@ pub struct NewItem {
     pub envelope: Envelope,
     /// Header fields that we put in front of the body, with their CRLF.
     pub added: String,
-    /// Where it came from.
-    pub origin: Origin,
+    /// Where it came from; `None` for a message of our own making.
+    pub origin: Option<Origin>,
     /// What its octets are like.
     pub shape: Shape,
     /// What the decision to accept it rested on.
@@ -96,8 +96,49 @@ pub struct Lease {
     pub expires: Timestamp,
 }
 
+/// The parts of the queue that are gone through apart, so that none keeps another waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// What needs no network: mail for accounts of ours, and reports that are owed.
+    Here,
+    /// First attempts at other servers.
+    Fresh,
+    /// Further attempts at other servers.
+    Again,
+}
+
+impl Lane {
+    /// The number that the store keeps.
+    pub(crate) fn code(self) -> i64 {
+        match self {
+            Self::Here => 0,
+            Self::Fresh => 1,
+            Self::Again => 2,
+        }
+    }
+}
+
+/// A place in a lane, to go on behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    pub(crate) due: i64,
+    pub(crate) item: i64,
+    pub(crate) recipient: u32,
+}
+
+/// Some of what is due in a lane.
+#[derive(Clone, Debug)]
+pub struct DuePage {
+    /// Earliest first.
+    pub due: Vec<Due>,
+    /// Where to go on. Nothing that is accepted or becomes due later lies before it; what lies
+    /// behind it may be given again.
+    pub next: Option<Cursor>,
+}
+
 /// A recipient whose next attempt is due.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a row with its columns")]
 pub struct Due {
     /// The item.
     pub item: ItemId,
@@ -107,6 +148,8 @@ pub struct Due {
     pub address: Mailbox,
     /// Where its mail goes.
     pub destination: Destination,
+    /// Since when it is due.
+    pub due: Timestamp,
     /// The envelope of the item.
     pub envelope: Envelope,
     /// Size in octets, our added fields included.
@@ -115,6 +158,53 @@ pub struct Due {
     pub attempts: u32,
     /// When the item was accepted.
     pub accepted: Timestamp,
+    /// It has failed, and its sender is owed a report.
+    pub owed: bool,
+    /// Its sender was warned of the delay.
+    pub told: bool,
+    /// It was in hand when a process died.
+    pub suspect: bool,
+    /// Times that its delivery has brought a worker down.
+    pub strikes: u32,
+    /// The address of ours that sends it on to there: the last of those that were followed.
+    pub sent_on_by: Option<Mailbox>,
+    /// The Maildir of its account.
+    pub maildir: Option<String>,
+    /// Whether some octet of the message is above 127.
+    pub has_8bit: bool,
+    /// Its longest line in octets, without CRLF.
+    pub longest_line: u64,
+}
+
+/// Whether an attempt may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Yes: it is marked as in hand.
+    Go,
+    /// No: it waits no more, or not here.
+    NotWaiting,
+    /// No: it has brought down too many workers, and is held.
+    SetAside,
+}
+
+/// What a report is about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The item.
+    pub item: ItemId,
+    /// Which of its recipients.
+    pub recipients: Vec<u32>,
+    /// What is said of them.
+    pub kind: ReportKind,
+}
+
+/// What a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportKind {
+    /// They have failed.
+    Failure,
+    /// They are late.
+    Delay,
 }
 
 /// One delivery into a mailbox of ours.
@@ -164,6 +254,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// By which way and host, for people.
     pub detail: String,
+    /// What was asked and answered, as a JSON object.
+    pub trail: Option<String>,
 }
 
 /// What came of an attempt.
@@ -175,4 +267,6 @@ pub enum Outcome {
     Deferred(Status, Timestamp),
     /// Never: a bounce is owed to the sender.
     Failed(Status),
+    /// What worked on it came to grief; try again at the given time, unless it has happened before.
+    Crashed(Timestamp),
 }

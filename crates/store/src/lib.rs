@@ -6,6 +6,7 @@
 //!
 //! The store knows no SMTP, no sockets and no policy: whoever calls it has decided already.
 
+mod addressing;
 mod body_log;
 mod contract;
 mod directory;
@@ -22,20 +23,23 @@ mod report;
 mod spans;
 mod story;
 
+pub use addressing::{Addressing, NotAddressed};
 pub use contract::Store;
-pub use directory::{Account, AccountId, Alias, Listing};
+pub use directory::{Account, AccountDelivery, AccountId, Alias, Listing};
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
 pub use embedded::{Clock, DATABASE, Embedded, LockHolder, OpenError, Options};
-pub use error::{AcceptError, DirectoryError, OperateError, ReadError, StoreError};
+pub use error::{AcceptError, DirectoryError, OperateError, ReadError, ReportError, StoreError};
 pub use item::{
-    Attempt, Destination, Due, Facts, Lease, LocalDelivery, LocalOutcome, NewItem, NewRecipient,
-    Origin, Outcome, Shape,
+    About, Attempt, Begun, Cursor, Destination, Due, DuePage, Facts, Lane, Lease, LocalDelivery,
+    LocalOutcome, NewItem, NewRecipient, Origin, Outcome, ReportKind, Shape,
 };
 pub use mailbox::{EntryView, MessageReader};
 pub use report::{AuditReport, CheckReport, Problem, Totals};
 pub use spans::{Span, Spans};
-pub use story::{Event, EventKind, ItemView, QueueLine, RecipientState, RecipientView};
+pub use story::{
+    Action, Event, EventKind, ItemView, QueueLine, RecipientState, RecipientView, Selection,
+};
 
 /// Limits of the store, with their units.
 pub mod limits;

@@ -22,6 +22,10 @@ pub const FAN_OUT_MAX: usize = 100;
 pub const DISK_RESERVE: u64 = 256 * 1024 * 1024;
 /// How old a reading of the free space may be.
 pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+/// Attempts that one call marks as in hand.
+pub const BEGIN_MAX: usize = 1000;
+/// Times that the delivery of a message may bring down a worker or the server before it is held.
+pub const STRIKES_MAX: u32 = 2;
 /// Rows of any list that one call answers.
 pub const PAGE_MAX: usize = 1000;
 /// Problems that an audit or a check lists; more are counted.

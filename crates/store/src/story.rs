@@ -1,6 +1,6 @@
 //! The story of an item, as `trace` and `queue show` tell it.
 
-use mailtypes::{Envelope, ItemId, Mailbox, ReversePath, Status, Timestamp};
+use mailtypes::{Envelope, Host, ItemId, Mailbox, ReversePath, Status, Timestamp};
 
 use crate::{Destination, Facts, Origin};
 
@@ -15,8 +15,8 @@ pub struct ItemView {
     pub envelope: Envelope,
     /// Size in octets, our added fields included.
     pub size: u64,
-    /// Where it came from.
-    pub origin: Origin,
+    /// Where it came from; `None` for a message of our own making.
+    pub origin: Option<Origin>,
     /// What the decision to accept it rested on.
     pub facts: Facts,
     /// Its recipients.
@@ -48,6 +48,8 @@ pub struct RecipientView {
     pub attempts: u32,
     /// What the last attempt said.
     pub status: Option<Status>,
+    /// The sender was warned of the delay.
+    pub told: bool,
 }
 
 /// Where a recipient stands. The legal moves are in `docs/queue-states.md`.
@@ -123,6 +125,8 @@ pub struct Event {
     pub status: Option<Status>,
     /// More for people: the way and host, or who did it.
     pub detail: String,
+    /// What an attempt asked and was answered, as a JSON object.
+    pub trail: Option<String>,
 }
 
 /// Kinds of events.
@@ -146,11 +150,23 @@ pub enum EventKind {
     Suppressed,
     /// An attempt under way delivered after the recipient had ended otherwise.
     DeliveredLate,
+    /// The process died during an attempt, which may have arrived.
+    Interrupted,
+    /// What worked on it came to grief.
+    Crashed,
+    /// The sender was told of a delay.
+    Warned,
+    /// An operator had it tried at once.
+    Retried,
 }
 
 impl EventKind {
-    const ALL: [(Self, i64, &'static str); 9] = [
+    const ALL: [(Self, i64, &'static str); 13] = [
+        (Self::Retried, 9, "tried at once"),
         (Self::DeliveredLate, 5, "delivered after its end"),
+        (Self::Interrupted, 6, "interrupted"),
+        (Self::Crashed, 7, "crashed"),
+        (Self::Warned, 8, "sender warned"),
         (Self::Delivered, 10, "delivered"),
         (Self::Deferred, 1, "deferred"),
         (Self::Failed, 2, "failed"),
@@ -183,6 +199,32 @@ impl EventKind {
             .find(|(kind, ..)| *kind == self)
             .map_or("?", |(.., word)| word)
     }
+}
+
+/// What an operator can do with mail in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Keep it from being delivered until it is released.
+    Hold,
+    /// Let what is held go, and try what waits at once.
+    Release,
+    /// Try what waits at once.
+    Retry,
+    /// End it.
+    Remove,
+}
+
+/// Which items are meant: those for which all that is given holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// This one.
+    pub item: Option<ItemId>,
+    /// Those with open recipients at this host, and of these only such recipients.
+    pub host: Option<Host>,
+    /// Those of this sender.
+    pub sender: Option<ReversePath>,
+    /// Those accepted before.
+    pub accepted_before: Option<Timestamp>,
 }
 
 /// One line of the queue list.

@@ -22,6 +22,8 @@ mod leasing;
 mod leaving;
 #[path = "contract/operating.rs"]
 mod operating;
+#[path = "contract/outgoing.rs"]
+mod outgoing;
 
 /// What a case needs of a backend under test.
 pub(crate) trait Backend {
@@ -123,4 +125,15 @@ each_backend!(
     lookups_see_every_change_and_fold_case in directory,
     an_account_with_an_alias_is_not_removed in directory,
     the_oldest_account_is_first in directory,
+    an_account_says_where_its_mail_goes in directory,
+    each_lane_has_its_own in outgoing,
+    a_walk_through_a_lane_misses_nothing in outgoing,
+    what_waits_for_one_host_is_found in outgoing,
+    an_attempt_that_died_is_written_down in outgoing,
+    what_brings_the_server_down_twice_is_held in outgoing,
+    a_report_and_its_end_come_together in outgoing,
+    a_warning_is_given_once in outgoing,
+    nobody_is_told_for_a_reason in outgoing,
+    a_maildir_counts_as_a_mailbox in outgoing,
+    a_selection_names_what_is_meant in operating,
 );

@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use mailtypes::Timestamp;
 use store::{
-    Alias, Attempt, Destination, Embedded, EventKind, Listing, LocalOutcome, Options, Outcome,
-    RecipientState, Store,
+    Action, Alias, Attempt, Destination, Embedded, EventKind, Lane, Listing, LocalOutcome, Options,
+    Outcome, RecipientState, Selection, Store,
 };
 
 #[path = "contract/kit.rs"]
 mod kit;
 use kit::*;
 
-const SCHEMAS: &[u32] = &[1];
+const SCHEMAS: &[u32] = &[1, 2];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_folder_of_each_schema_opens_and_loses_nothing() {
@@ -45,7 +45,7 @@ async fn check(store: &Embedded) {
         b"Delivered-To: 0\r\nReceived: by test\r\nSubject: delivered\r\n\r\n"
     );
     let mut states = Vec::new();
-    for line in store.queue(None, 100).await.unwrap() {
+    for line in store.queue(&Selection::default(), None, 100).await.unwrap() {
         let story = store.story(line.id).await.unwrap().unwrap();
         states.push((
             story.recipients[0].state,
@@ -66,6 +66,13 @@ async fn check(store: &Embedded) {
     assert_eq!(
         deliver_due(store, &held).await,
         [LocalOutcome::Delivered { uid: 2 }]
+    );
+    let due = store.due(&held, Lane::Here, None, 10).await.unwrap().due;
+    assert!(matches!(&due[..], [failed] if failed.owed), "{due:?}");
+    let next = store.next_due(&held, Timestamp::from_millis(0)).await;
+    assert!(
+        next.unwrap().is_some(),
+        "the deferred one waits for its time"
     );
     assert_books_balance(store).await;
 }
@@ -91,7 +98,10 @@ async fn write_fixture(folder: &Path) {
     let kept = accept(&store, b"Subject: held\r\n\r\n", &to_far).await;
     let failed = accept(&store, b"Subject: failed\r\n\r\n", &to_far).await;
     accept(&store, b"Subject: waits\r\n\r\n", &to_ann).await;
-    store.hold(kept, "root").await.unwrap();
+    store
+        .operate(Action::Hold, kept, None, "root")
+        .await
+        .unwrap();
     let again = Outcome::Deferred(status(4), Timestamp::from_millis(4_000_000_000_000));
     let detail = "by test".to_owned();
     let attempts = vec![
@@ -100,12 +110,14 @@ async fn write_fixture(folder: &Path) {
             recipient: 0,
             outcome: again,
             detail: detail.clone(),
+            trail: None,
         },
         Attempt {
             item: failed,
             recipient: 0,
             outcome: Outcome::Failed(status(5)),
             detail,
+            trail: None,
         },
     ];
     store.record(&held, attempts).await.unwrap();

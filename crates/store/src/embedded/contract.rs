@@ -1,23 +1,27 @@
 //! [`Store`] for [`Embedded`]: each method hands its work to the writer or a reader.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mailtypes::{ItemId, Mailbox};
+use mailtypes::{Host, ItemId, Mailbox, Timestamp};
 use rusqlite::Connection;
 
 use super::orders::{
-    Accept, AddAccount, DeliverLocal, Hold, RecordAttempt, Release, Remove, RemoveAccount,
-    RemoveAlias, RenewLease, SetAlias, SetAside, SetPassword, TakeLease,
+    Accept, AddAccount, Begin, DeliverLocal, Operate, RecordAttempt, RemoveAccount, RemoveAlias,
+    RenewLease, Report, SetAlias, SetAside, SetDelivery, SetPassword, Suppress, TakeLease,
 };
-use super::{Embedded, Source, queries};
-use crate::item::{Attempt, Due, Lease, LocalDelivery, LocalOutcome, NewItem};
+use super::queries::due::{Found, Look};
+use super::{Embedded, Source, join::join, queries};
+use crate::item::{
+    About, Attempt, Begun, Cursor, Due, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
+};
 use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
 use crate::report::{AuditReport, CheckReport, Problem, Problems};
 use crate::spans::Spans;
-use crate::story::{ItemView, QueueLine};
+use crate::story::{Action, ItemView, QueueLine, Selection};
 use crate::{
-    AcceptError, Account, AccountId, Alias, DirectoryError, Draft, EntryView, Listing,
-    MessageReader, OperateError, ReadError, Store, StoreError,
+    AcceptError, Account, AccountDelivery, AccountId, Alias, DirectoryError, Draft, EntryView,
+    Listing, MessageReader, OperateError, ReadError, ReportError, Store, StoreError,
 };
 
 impl Embedded {
@@ -31,6 +35,29 @@ impl Embedded {
             question(&tx)
         };
         Ok(self.inner.readers.run(snapshot).await??)
+    }
+
+    /// Looks into the queue. What cannot be read is set aside, and then it is looked again.
+    async fn look(
+        &self,
+        lease: &Lease,
+        question: impl Fn(&Connection, Look) -> rusqlite::Result<Found> + Clone + Send + 'static,
+    ) -> Result<Found, StoreError> {
+        loop {
+            let look = Look {
+                now: (self.inner.clock)(),
+                epoch: lease.epoch,
+                // Before the snapshot begins: what it does not show is committed after this.
+                settled: Timestamp::from_millis(self.inner.settled.load(Ordering::Acquire)),
+            };
+            let ask = question.clone();
+            let found = self.read(move |db| ask(db, look)).await?;
+            if found.damaged.is_empty() {
+                return Ok(found);
+            }
+            let damaged = found.damaged;
+            self.inner.writer.carry_out(SetAside { damaged }).await?;
+        }
     }
 
     fn message(&self, spans: &Spans) -> MessageReader {
@@ -74,23 +101,64 @@ impl Store for Embedded {
             .await
     }
 
-    async fn due(&self, _lease: &Lease, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let now = (self.inner.clock)();
-        loop {
-            let found = self
-                .read(move |db| queries::due::due(db, now, limit.min(PAGE_MAX)))
-                .await?;
-            if found.damaged.is_empty() {
-                return Ok(found.due);
-            }
-            let damaged = found.damaged;
-            self.inner.writer.carry_out(SetAside { damaged }).await?;
-        }
+    async fn due(
+        &self,
+        lease: &Lease,
+        lane: Lane,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<DuePage, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        let found = self
+            .look(lease, move |db, look| {
+                queries::due::due(db, look, lane, after, limit)
+            })
+            .await?;
+        Ok(DuePage {
+            due: found.due,
+            next: found.next,
+        })
     }
 
-    async fn next_due(&self, _lease: &Lease) -> Result<Option<Duration>, StoreError> {
-        let now = (self.inner.clock)();
-        self.read(move |db| queries::due::next_due(db, now)).await
+    async fn due_at(
+        &self,
+        lease: &Lease,
+        host: &Host,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        let host = host.clone();
+        let found = self
+            .look(lease, move |db, look| {
+                queries::due::due_at(db, look, &host, limit)
+            })
+            .await?;
+        Ok(found.due)
+    }
+
+    async fn next_due(
+        &self,
+        _lease: &Lease,
+        after: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(move |db| queries::due::next_after(db, after))
+            .await
+    }
+
+    async fn begin(
+        &self,
+        lease: &Lease,
+        attempts: Vec<(ItemId, u32)>,
+        watched: bool,
+    ) -> Result<Vec<Begun>, StoreError> {
+        self.inner
+            .writer
+            .carry_out(Begin {
+                lease: lease.clone(),
+                attempts,
+                watched,
+            })
+            .await
     }
 
     async fn deliver_local(
@@ -135,31 +203,60 @@ impl Store for Embedded {
         join(asked).await.into_iter().collect()
     }
 
-    async fn hold(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+    async fn report(
+        &self,
+        lease: &Lease,
+        draft: Draft,
+        message: NewItem,
+        about: About,
+    ) -> Result<ItemId, ReportError> {
+        let id = draft.id();
+        let body = draft.finish().await?;
         self.inner
             .writer
-            .carry_out(Hold {
-                item,
-                by: by.to_owned(),
+            .carry_out(Report {
+                lease: lease.clone(),
+                message: Accept {
+                    id,
+                    body,
+                    item: message,
+                },
+                about,
             })
             .await
     }
 
-    async fn release(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+    async fn suppress(
+        &self,
+        lease: &Lease,
+        item: ItemId,
+        recipients: Vec<u32>,
+        reason: &str,
+    ) -> Result<(), StoreError> {
         self.inner
             .writer
-            .carry_out(Release {
+            .carry_out(Suppress {
+                lease: lease.clone(),
                 item,
-                by: by.to_owned(),
+                recipients,
+                reason: reason.to_owned(),
             })
             .await
     }
 
-    async fn remove(&self, item: ItemId, by: &str) -> Result<u32, OperateError> {
+    async fn operate(
+        &self,
+        action: Action,
+        item: ItemId,
+        host: Option<&Host>,
+        by: &str,
+    ) -> Result<u32, OperateError> {
         self.inner
             .writer
-            .carry_out(Remove {
+            .carry_out(Operate {
+                action,
                 item,
+                host: host.cloned(),
                 by: by.to_owned(),
             })
             .await
@@ -167,11 +264,14 @@ impl Store for Embedded {
 
     async fn queue(
         &self,
+        selection: &Selection,
         after: Option<ItemId>,
         limit: usize,
     ) -> Result<Vec<QueueLine>, ReadError> {
+        let selection = selection.clone();
+        let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read(move |db| queries::queue::queue(db, after, limit.min(PAGE_MAX)))
+            .read(move |db| queries::queue::queue(db, &selection, after, limit))
             .await?)
     }
 
@@ -282,6 +382,20 @@ impl Store for Embedded {
             .await
     }
 
+    async fn set_delivery(
+        &self,
+        address: &Mailbox,
+        delivery: AccountDelivery,
+    ) -> Result<(), DirectoryError> {
+        self.inner
+            .writer
+            .carry_out(SetDelivery {
+                address: address.clone(),
+                delivery,
+            })
+            .await
+    }
+
     async fn remove_account(&self, address: &Mailbox) -> Result<u64, DirectoryError> {
         self.inner
             .writer
@@ -359,30 +473,4 @@ impl Store for Embedded {
             .await?;
         Ok(spans.map(|spans| self.message(&spans)))
     }
-}
-
-/// Drives several futures at once, in order of their making, and gathers what they answer.
-async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
-    std::future::poll_fn(|cx| {
-        let mut all = true;
-        for (future, answer) in &mut waiting {
-            if answer.is_none() {
-                match future.as_mut().poll(cx) {
-                    std::task::Poll::Ready(value) => *answer = Some(value),
-                    std::task::Poll::Pending => all = false,
-                }
-            }
-        }
-        if all {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    waiting
-        .into_iter()
-        .filter_map(|(_, answer)| answer)
-        .collect()
 }

@@ -10,7 +10,10 @@ use super::OpenError;
 use crate::limits::WAIT_MAX;
 
 /// Each step brings a database from the version before it to its own number, in one transaction.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_outgoing.sql"),
+];
 
 /// The newest schema that this program knows.
 pub(crate) fn schema_version() -> u32 {

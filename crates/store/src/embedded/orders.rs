@@ -1,21 +1,27 @@
 //! The orders that the writer knows, one file for each kind of work.
 
 mod accept;
+mod begin;
 mod deliver;
 mod directory;
 mod lease;
 mod operate;
 mod record;
 mod relocate;
+mod report;
 mod retain;
 mod set_aside;
 
 pub(crate) use accept::Accept;
+pub(crate) use begin::Begin;
 pub(crate) use deliver::DeliverLocal;
-pub(crate) use directory::{AddAccount, RemoveAccount, RemoveAlias, SetAlias, SetPassword};
+pub(crate) use directory::{
+    AddAccount, RemoveAccount, RemoveAlias, SetAlias, SetDelivery, SetPassword,
+};
 pub(crate) use lease::{RenewLease, TakeLease};
-pub(crate) use operate::{Hold, Release, Remove};
+pub(crate) use operate::Operate;
 pub(crate) use record::RecordAttempt;
 pub(crate) use relocate::{DropDead, Move, Relocate};
+pub(crate) use report::{Report, Suppress};
 pub(crate) use retain::{ForgetStories, PurgeAccounts};
 pub(crate) use set_aside::SetAside;

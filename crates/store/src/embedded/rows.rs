@@ -90,9 +90,11 @@ pub(crate) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<St
     Ok(Some(Status::new(code, text)))
 }
 
-/// Columns: client, helo, protocol, login, tls.
-pub(crate) fn origin(row: &Row<'_>, first: usize) -> rusqlite::Result<Origin> {
-    let client = row.get_ref(first)?.as_str()?;
+/// Columns: client, helo, protocol, login, tls. All are NULL for a message of our own making.
+pub(crate) fn origin(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Origin>> {
+    let Some(client) = row.get_ref(first)?.as_str_or_null()? else {
+        return Ok(None);
+    };
     let word = row.get_ref(first + 2)?.as_str()?;
     let known = [
         Protocol::Smtp,
@@ -102,7 +104,7 @@ pub(crate) fn origin(row: &Row<'_>, first: usize) -> rusqlite::Result<Origin> {
         Protocol::Esmtpsa,
     ];
     let protocol = known.into_iter().find(|p| p.as_str() == word);
-    Ok(Origin {
+    Ok(Some(Origin {
         client: client
             .parse()
             .map_err(|_| bad(first, "not an IP address"))?,
@@ -110,7 +112,7 @@ pub(crate) fn origin(row: &Row<'_>, first: usize) -> rusqlite::Result<Origin> {
         protocol: protocol.ok_or_else(|| bad(first + 2, "unknown protocol"))?,
         login: row.get(first + 3)?,
         tls: row.get(first + 4)?,
-    })
+    }))
 }
 
 /// Columns: `facts_form`, facts.
@@ -123,7 +125,7 @@ pub(crate) fn facts(row: &Row<'_>, first: usize) -> rusqlite::Result<Facts> {
 
 /// The columns of [`recipient`].
 pub(crate) const RECIPIENT: &str =
-    "n, address, original, via, account, reason, state, due, attempts, status";
+    "n, address, original, via, account, reason, state, due, attempts, status, told";
 
 pub(crate) fn recipient(row: &Row<'_>) -> rusqlite::Result<RecipientView> {
     let state = RecipientState::from_code(row.get(6)?).ok_or_else(|| bad(6, "unknown state"))?;
@@ -138,5 +140,6 @@ pub(crate) fn recipient(row: &Row<'_>) -> rusqlite::Result<RecipientView> {
         due: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
         attempts: row.get(8)?,
         status: status(row, 9)?,
+        told: row.get(10)?,
     })
 }

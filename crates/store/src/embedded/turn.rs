@@ -4,6 +4,7 @@ use mailtypes::{ItemId, Status, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
+use crate::limits::STRIKES_MAX;
 use crate::story::{EventKind, RecipientState};
 use crate::{Lease, StoreError};
 
@@ -82,11 +83,24 @@ impl Turn<'_> {
         status: Option<&Status>,
         detail: &str,
     ) -> rusqlite::Result<()> {
+        self.note_attempt(item, recipient, kind, status, detail, None)
+    }
+
+    /// Writes down what came of an attempt, with its trail.
+    pub(crate) fn note_attempt(
+        &mut self,
+        item: ItemId,
+        recipient: Option<u32>,
+        kind: EventKind,
+        status: Option<&Status>,
+        detail: &str,
+        trail: Option<&str>,
+    ) -> rusqlite::Result<()> {
         self.db
             .prepare_cached(
-                "INSERT INTO history (item, seq, n, at, kind, status, detail)
+                "INSERT INTO history (item, seq, n, at, kind, status, detail, trail)
                  VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM history WHERE item = ?1),
-                         ?2, ?3, ?4, ?5, ?6)",
+                         ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 item.as_i64(),
@@ -95,8 +109,27 @@ impl Turn<'_> {
                 kind.code(),
                 status.map(ToString::to_string),
                 detail,
+                trail,
             ])?;
         Ok(())
+    }
+
+    /// Holds a recipient whose delivery has brought down too many workers.
+    pub(crate) fn set_aside(&mut self, item: ItemId, recipient: u32) -> rusqlite::Result<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE recipient SET state = ?, due = NULL, lane = NULL, hands = NULL, strikes = 0
+                 WHERE item = ? AND n = ?",
+            )?
+            .execute(params![
+                RecipientState::Held.code(),
+                item.as_i64(),
+                recipient
+            ])?;
+        let detail =
+            format!("set aside: its delivery has brought the server down {STRIKES_MAX} times");
+        tracing::error!(%item, recipient, "a message is {detail}");
+        self.note(item, Some(recipient), EventKind::Held, None, &detail)
     }
 
     /// Ends one recipient: its state, and the item when it was the last. Answers the body that
@@ -111,7 +144,7 @@ impl Turn<'_> {
     ) -> rusqlite::Result<Option<Vec<u8>>> {
         self.db
             .prepare_cached(
-                "UPDATE recipient SET state = ?, due = NULL, hands = NULL,
+                "UPDATE recipient SET state = ?, due = NULL, lane = NULL, hands = NULL,
                         attempts = attempts + ?, status = coalesce(?, status)
                  WHERE item = ? AND n = ?",
             )?

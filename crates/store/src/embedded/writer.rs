@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use mailtypes::Timestamp;
 use rusqlite::Connection;
@@ -33,6 +33,9 @@ pub(crate) struct Writer {
     pub(crate) suspect: VecDeque<i64>,
     /// Whether new mail may come; shared with those who ask before they send it.
     pub(crate) accepting: Arc<AtomicBool>,
+    /// The time of the last turn that is committed, in milliseconds. The clock never goes back, and
+    /// no order makes anything due before its turn: what is committed later is due no earlier.
+    pub(crate) settled: Arc<AtomicI64>,
 }
 
 /// What a committed transaction has done.
@@ -52,7 +55,10 @@ impl Writer {
         }
         let places = self.append(&mut batch);
         match self.transact(&mut batch, &places, now) {
-            Ok(done) => self.committed(&done),
+            Ok(done) => {
+                self.settled.fetch_max(now.as_millis(), Ordering::AcqRel);
+                self.committed(&done);
+            }
             Err(StoreError::Full) => self.undo(&mut batch),
             Err(error) => self.reconcile(&mut batch, &error),
         }

@@ -1,6 +1,6 @@
 //! Cases of accounts and aliases.
 
-use store::{Alias, DirectoryError, Listing, Store};
+use store::{AccountDelivery, Alias, DirectoryError, Listing, Store};
 
 use crate::Backend;
 use crate::kit::*;
@@ -129,4 +129,32 @@ pub(crate) async fn the_oldest_account_is_first(backend: impl Backend) {
         .await
         .unwrap();
     assert_eq!(store.aliases(None, 10).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn an_account_says_where_its_mail_goes(backend: impl Backend) {
+    let store = backend.store();
+    let ann = address("ann@example.org");
+    let id = store.add_account(&ann, "*").await.unwrap();
+    assert_eq!(
+        store.lookup(&ann).await.unwrap(),
+        Some(Listing::Account(id))
+    );
+    let delivery = AccountDelivery {
+        maildir: Some("/srv/ann".to_owned()),
+        forward: vec![address("ann@far.example")],
+        keep: true,
+    };
+    store.set_delivery(&ann, delivery.clone()).await.unwrap();
+    let listing = Listing::Forward {
+        account: id,
+        to: delivery.forward.clone(),
+        keep: true,
+    };
+    assert_eq!(store.lookup(&ann).await.unwrap(), Some(listing));
+    let accounts = store.accounts(None, 10).await.unwrap();
+    assert_eq!(accounts[0].delivery, delivery);
+    let nobody = store
+        .set_delivery(&address("x@example.org"), delivery)
+        .await;
+    assert!(matches!(nobody, Err(DirectoryError::NoSuchAccount(_))));
 }

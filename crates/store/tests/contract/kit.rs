@@ -6,8 +6,8 @@ use mailtypes::{
     EnhancedCode, Envelope, ForwardPath, ItemId, Mailbox, Protocol, ReversePath, Status,
 };
 use store::{
-    AccountId, Destination, Facts, Lease, LocalDelivery, LocalOutcome, NewItem, NewRecipient,
-    Origin, Shape, Store,
+    AccountId, Destination, Due, Facts, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
+    NewRecipient, Origin, Shape, Store,
 };
 
 pub(crate) fn address(text: &str) -> Mailbox {
@@ -32,13 +32,13 @@ pub(crate) fn item(recipients: Vec<NewRecipient>) -> NewItem {
     NewItem {
         envelope: Envelope::from(ReversePath::Mailbox(address("Bob@client.example"))),
         added: "Received: by test\r\n".to_owned(),
-        origin: Origin {
+        origin: Some(Origin {
             client: "192.0.2.1".parse().unwrap(),
             helo: "client.example".to_owned(),
             protocol: Protocol::Esmtp,
             login: None,
             tls: None,
-        },
+        }),
         shape: Shape {
             header_len: 14,
             longest_line: 12,
@@ -92,9 +92,18 @@ pub(crate) fn local(item: ItemId, recipient: u32, account: AccountId) -> LocalDe
     }
 }
 
+/// All that is due, lane by lane.
+pub(crate) async fn due<S: Store>(store: &S, lease: &Lease) -> Vec<Due> {
+    let mut all = Vec::new();
+    for lane in [Lane::Here, Lane::Fresh, Lane::Again] {
+        all.extend(store.due(lease, lane, None, 1000).await.unwrap().due);
+    }
+    all
+}
+
 /// Delivers everything that is due and local; answers the outcomes.
 pub(crate) async fn deliver_due<S: Store>(store: &S, lease: &Lease) -> Vec<LocalOutcome> {
-    let due = store.due(lease, 1000).await.unwrap();
+    let due = due(store, lease).await;
     let deliveries: Vec<_> = due
         .iter()
         .filter_map(|due| match due.destination {

@@ -28,6 +28,7 @@ pub(crate) async fn results_of_a_lost_lease_do_not_count(backend: impl Backend) 
         recipient: 0,
         outcome,
         detail: String::new(),
+        trail: None,
     };
     assert_eq!(
         store.record(&old, vec![attempt]).await,

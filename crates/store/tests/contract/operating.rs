@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use mailtypes::ItemId;
-use store::{Destination, EventKind, LocalOutcome, OperateError, RecipientState, Store};
+use mailtypes::{Host, ReversePath};
+use store::{
+    Action, Destination, EventKind, LocalOutcome, OperateError, RecipientState, Selection, Store,
+};
 
 use crate::Backend;
 use crate::kit::*;
@@ -18,9 +21,9 @@ pub(crate) async fn what_is_held_is_not_due_until_released(backend: impl Backend
         &[("ann@example.org", Destination::Account(ann))],
     )
     .await;
-    assert_eq!(store.hold(id, "root").await, Ok(1));
+    assert_eq!(store.operate(Action::Hold, id, None, "root").await, Ok(1));
     backend.advance(Duration::from_hours(1));
-    assert!(store.due(&held, 10).await.unwrap().is_empty());
+    assert!(due(&store, &held).await.is_empty());
     // An attempt that was under way finds that it may not.
     let outcomes = store
         .deliver_local(&held, vec![local(id, 0, ann)])
@@ -28,7 +31,10 @@ pub(crate) async fn what_is_held_is_not_due_until_released(backend: impl Backend
         .unwrap();
     assert_eq!(outcomes, [LocalOutcome::NotWaiting]);
     assert_books_balance(&store).await;
-    assert_eq!(store.release(id, "root").await, Ok(1));
+    assert_eq!(
+        store.operate(Action::Release, id, None, "root").await,
+        Ok(1)
+    );
     assert_eq!(
         deliver_due(&store, &held).await,
         [LocalOutcome::Delivered { uid: 1 }]
@@ -53,7 +59,10 @@ pub(crate) async fn what_is_removed_has_its_end(backend: impl Backend) {
     ];
     let id = accept(&store, b"x", &to).await;
     deliver_due(&store, &held).await;
-    assert_eq!(store.remove(id, "alice").await, Ok(1));
+    assert_eq!(
+        store.operate(Action::Remove, id, None, "alice").await,
+        Ok(1)
+    );
     let story = store.story(id).await.unwrap().unwrap();
     assert_eq!(story.recipients[0].state, RecipientState::Delivered);
     assert_eq!(story.recipients[1].state, RecipientState::Removed);
@@ -63,7 +72,13 @@ pub(crate) async fn what_is_removed_has_its_end(backend: impl Backend) {
         read(&store, ann, 1).await,
         b"Delivered-To: 0\r\nReceived: by test\r\nx"
     );
-    assert!(store.queue(None, 10).await.unwrap().is_empty());
+    assert!(
+        store
+            .queue(&Selection::default(), None, 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let totals = store.audit().await.unwrap().totals;
     assert_eq!(
         (
@@ -81,18 +96,18 @@ pub(crate) async fn orders_that_do_not_apply_say_why(backend: impl Backend) {
     let store = backend.store();
     let nobody = ItemId::from_i64(1).unwrap();
     for outcome in [
-        store.hold(nobody, "x").await,
-        store.release(nobody, "x").await,
-        store.remove(nobody, "x").await,
+        store.operate(Action::Hold, nobody, None, "x").await,
+        store.operate(Action::Release, nobody, None, "x").await,
+        store.operate(Action::Remove, nobody, None, "x").await,
     ] {
         assert_eq!(outcome, Err(OperateError::NoSuchItem));
     }
     let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
-    store.remove(id, "x").await.unwrap();
+    store.operate(Action::Remove, id, None, "x").await.unwrap();
     for outcome in [
-        store.hold(id, "x").await,
-        store.release(id, "x").await,
-        store.remove(id, "x").await,
+        store.operate(Action::Hold, id, None, "x").await,
+        store.operate(Action::Release, id, None, "x").await,
+        store.operate(Action::Remove, id, None, "x").await,
     ] {
         assert!(
             matches!(outcome, Err(OperateError::NotApplicable(_))),
@@ -110,7 +125,7 @@ pub(crate) async fn the_queue_is_listed_in_pages(backend: impl Backend) {
     }
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = store.queue(after, 10).await.unwrap();
+        let page = store.queue(&Selection::default(), after, 10).await.unwrap();
         assert!(page.len() <= 10);
         let Some(last) = page.last() else { break };
         after = Some(last.id);
@@ -153,4 +168,51 @@ pub(crate) async fn a_story_is_found_by_id_and_by_address(backend: impl Backend)
             .unwrap()
             .is_none()
     );
+}
+
+pub(crate) async fn a_selection_names_what_is_meant(backend: impl Backend) {
+    let store = backend.store();
+    let far = [
+        ("x@far.example", Destination::Remote),
+        ("y@near.example", Destination::Remote),
+    ];
+    let both = accept(&store, b"x", &far).await;
+    backend.advance(Duration::from_hours(1));
+    let later = backend.now();
+    let near = accept(&store, b"x", &far[1..]).await;
+    let of = |text: &str| Selection {
+        sender: Some(ReversePath::Mailbox(address(text))),
+        ..Selection::default()
+    };
+    let one = Selection {
+        item: Some(near),
+        ..Selection::default()
+    };
+    let at = Selection {
+        host: Some(Host::parse("far.example").unwrap()),
+        ..Selection::default()
+    };
+    let old = Selection {
+        accepted_before: Some(later),
+        ..Selection::default()
+    };
+    for (selection, expect) in [
+        (Selection::default(), vec![both, near]),
+        (one, vec![near]),
+        (at, vec![both]),
+        (old, vec![both]),
+        (of("bob@client.example"), vec![both, near]),
+        (of("eve@client.example"), vec![]),
+    ] {
+        let lines = store.queue(&selection, None, 10).await.unwrap();
+        let found: Vec<_> = lines.iter().map(|line| line.id).collect();
+        assert_eq!(found, expect, "{selection:?}");
+    }
+    // At one host only its recipients are touched.
+    let far = Host::parse("far.example").unwrap();
+    let held = store.operate(Action::Hold, both, Some(&far), "root").await;
+    assert_eq!(held, Ok(1));
+    let held = lease(&store).await;
+    assert_eq!(due(&store, &held).await.len(), 2);
+    assert_books_balance(&store).await;
 }

@@ -10,7 +10,7 @@ use crate::draft::Finished;
 use crate::embedded::order::{Fate, Order};
 use crate::embedded::rows::write_mailboxes;
 use crate::embedded::turn::Turn;
-use crate::item::{Destination, NewItem, NewRecipient};
+use crate::item::{Destination, Lane, NewItem, NewRecipient};
 use crate::spans::Spans;
 use crate::story::RecipientState;
 use crate::{AcceptError, StoreError};
@@ -94,7 +94,7 @@ fn insert_body(turn: &mut Turn<'_>, id: ItemId, place: Place) -> rusqlite::Resul
 
 fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> rusqlite::Result<()> {
     let spans = Spans::of_body(&item.added, id.as_i64(), body_len);
-
+    let origin = item.origin.as_ref();
     let cuts = &item.shape.return_paths;
     let cuts = (!cuts.is_empty()).then(|| write_ranges(cuts));
     turn.db
@@ -119,11 +119,11 @@ fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> ru
             number(item.shape.longest_line),
             number(item.shape.header_len),
             cuts,
-            item.origin.client.to_string(),
-            item.origin.helo,
-            item.origin.protocol.as_str(),
-            item.origin.login,
-            item.origin.tls,
+            origin.map(|origin| origin.client.to_string()),
+            origin.map(|origin| origin.helo.as_str()),
+            origin.map(|origin| origin.protocol.as_str()),
+            origin.and_then(|origin| origin.login.as_deref()),
+            origin.and_then(|origin| origin.tls.as_deref()),
             item.facts.version,
             item.facts.json,
         ])?;
@@ -136,16 +136,16 @@ fn insert_recipient(
     n: u32,
     recipient: &NewRecipient,
 ) -> rusqlite::Result<()> {
-    let account = match recipient.destination {
-        Destination::Account(account) => Some(account.0),
-        Destination::Remote => None,
+    let (account, lane) = match recipient.destination {
+        Destination::Account(account) => (Some(account.0), Lane::Here),
+        Destination::Remote => (None, Lane::Fresh),
     };
     let via = (!recipient.via.is_empty()).then(|| write_mailboxes(&recipient.via));
     turn.db
         .prepare_cached(
             "INSERT INTO recipient (item, n, address, domain, original, via, reason,
-               account, state, due)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               account, state, due, lane)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id.as_i64(),
@@ -158,6 +158,7 @@ fn insert_recipient(
             account,
             RecipientState::Queued.code(),
             turn.now.as_millis(),
+            lane.code(),
         ])?;
     Ok(())
 }

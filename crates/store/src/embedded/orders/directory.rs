@@ -3,7 +3,7 @@
 use mailtypes::Mailbox;
 use rusqlite::{OptionalExtension, params};
 
-use crate::directory::{AccountId, Alias};
+use crate::directory::{AccountDelivery, AccountId, Alias};
 use crate::embedded::order::Order;
 use crate::embedded::rows::{parse_mailboxes, write_mailboxes};
 use crate::embedded::turn::Turn;
@@ -17,6 +17,11 @@ pub(crate) struct AddAccount {
 pub(crate) struct SetPassword {
     pub(crate) address: Mailbox,
     pub(crate) password: String,
+}
+
+pub(crate) struct SetDelivery {
+    pub(crate) address: Mailbox,
+    pub(crate) delivery: AccountDelivery,
 }
 
 pub(crate) struct RemoveAccount {
@@ -73,6 +78,30 @@ impl Order for SetPassword {
         } else {
             Ok(())
         }
+    }
+}
+
+impl Order for SetDelivery {
+    type Answer = ();
+    type Error = DirectoryError;
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), DirectoryError> {
+        let address = self.address.folded().to_string();
+        let AccountDelivery {
+            maildir,
+            forward,
+            keep,
+        } = &self.delivery;
+        let forward = (!forward.is_empty()).then(|| write_mailboxes(forward));
+        let changed = turn.db.execute(
+            "UPDATE account SET maildir = ?, forward = ?, keep = ? WHERE address = ?",
+            params![maildir, forward, keep, address],
+        )?;
+        if changed == 0 {
+            return Err(DirectoryError::NoSuchAccount(address));
+        }
+        turn.effects.directory = true;
+        Ok(())
     }
 }
 

@@ -1,11 +1,13 @@
 //! What came of an attempt.
 
+use mailtypes::{EnhancedCode, Status, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
 use crate::embedded::order::Order;
 use crate::embedded::turn::Turn;
-use crate::item::{Attempt, Lease, Outcome};
+use crate::item::{Attempt, Lane, Lease, Outcome};
+use crate::limits::STRIKES_MAX;
 use crate::spans::Spans;
 use crate::story::{EventKind, RecipientState};
 
@@ -19,92 +21,170 @@ impl Order for RecordAttempt {
     type Error = StoreError;
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        turn.check_lease(&self.lease, self.attempt.item)?;
+        let Some(found) = self.look(turn)? else {
+            return Ok(());
+        };
+        // Held or ended while the attempt ran: a delivery of a held one still counts, one after an
+        // end changes no end and is written down, as the message did arrive. Nothing else counts.
+        match (found.state, &self.attempt.outcome) {
+            (Some(RecipientState::Queued), _)
+            | (Some(RecipientState::Held), Outcome::Delivered(_)) => self.count(turn, &found),
+            (None | Some(RecipientState::Delivered), _) => Ok(()),
+            (Some(_), Outcome::Delivered(status)) => {
+                let status = status.clone();
+                Ok(self.note(turn, EventKind::DeliveredLate, Some(&status))?)
+            }
+            (Some(_), _) => Ok(()),
+        }
+    }
+}
+
+struct Found {
+    state: Option<RecipientState>,
+    strikes: u32,
+    local: bool,
+}
+
+impl RecordAttempt {
+    fn look(&self, turn: &Turn<'_>) -> rusqlite::Result<Option<Found>> {
+        turn.db
+            .prepare_cached(
+                "SELECT state, strikes, account IS NOT NULL FROM recipient
+                 WHERE item = ? AND n = ?",
+            )?
+            .query_row(
+                params![self.attempt.item.as_i64(), self.attempt.recipient],
+                |row| {
+                    Ok(Found {
+                        state: RecipientState::from_code(row.get(0)?),
+                        strikes: row.get(1)?,
+                        local: row.get(2)?,
+                    })
+                },
+            )
+            .optional()
+    }
+
+    fn count(&self, turn: &mut Turn<'_>, found: &Found) -> Result<(), StoreError> {
+        match &self.attempt.outcome {
+            Outcome::Delivered(status) => self.delivered(turn, status, found.local),
+            Outcome::Deferred(status, again) => {
+                self.note(turn, EventKind::Deferred, Some(status))?;
+                let lane = if found.local { Lane::Here } else { Lane::Again };
+                self.wait(turn, Some(status), *again, lane, 0)
+            }
+            Outcome::Failed(status) => {
+                self.note(turn, EventKind::Failed, Some(status))?;
+                self.owe(turn, status)
+            }
+            Outcome::Crashed(again) => {
+                self.note(turn, EventKind::Crashed, None)?;
+                let strikes = found.strikes + 1;
+                let lane = if found.local { Lane::Here } else { Lane::Again };
+                let status = Status::new(EnhancedCode::new(4, 3, 0), "the delivery came to grief");
+                self.wait(turn, Some(&status), *again, lane, strikes)?;
+                let Attempt {
+                    item, recipient, ..
+                } = self.attempt;
+                if strikes >= STRIKES_MAX {
+                    turn.set_aside(item, recipient)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn delivered(
+        &self,
+        turn: &mut Turn<'_>,
+        status: &Status,
+        local: bool,
+    ) -> Result<(), StoreError> {
+        let Attempt {
+            item, recipient, ..
+        } = self.attempt;
+        self.note(turn, EventKind::Delivered, Some(status))?;
+        if local {
+            // It lies in a Maildir: the one place outside that counts as a mailbox of ours.
+            turn.db
+                .prepare_cached(
+                    "INSERT INTO delivered (item, n, folder, uid) VALUES (?, ?, 0, 0)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![item.as_i64(), recipient])?;
+        }
+        let released = turn.end(item, recipient, RecipientState::Delivered, Some(status), 1)?;
+        let released = released.as_deref().and_then(Spans::decode);
+        for body in released.unwrap_or_default().bodies() {
+            turn.refer(body, -1)?;
+        }
+        Ok(())
+    }
+
+    fn wait(
+        &self,
+        turn: &Turn<'_>,
+        status: Option<&Status>,
+        again: Timestamp,
+        lane: Lane,
+        strikes: u32,
+    ) -> Result<(), StoreError> {
+        turn.db
+            .prepare_cached(
+                "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
+                        strikes = ?, hands = NULL WHERE item = ? AND n = ?",
+            )?
+            .execute(params![
+                // Never behind the back of whoever walks through the lane.
+                again.max(turn.now).as_millis(),
+                lane.code(),
+                status.map(ToString::to_string),
+                strikes,
+                self.attempt.item.as_i64(),
+                self.attempt.recipient
+            ])?;
+        Ok(())
+    }
+
+    /// A report is owed, and due at once.
+    fn owe(&self, turn: &Turn<'_>, status: &Status) -> Result<(), StoreError> {
+        turn.db
+            .prepare_cached(
+                "UPDATE recipient SET state = ?, due = ?, lane = ?, attempts = attempts + 1,
+                        status = ?, strikes = 0, hands = NULL WHERE item = ? AND n = ?",
+            )?
+            .execute(params![
+                RecipientState::BounceOwed.code(),
+                turn.now.as_millis(),
+                Lane::Here.code(),
+                status.to_string(),
+                self.attempt.item.as_i64(),
+                self.attempt.recipient
+            ])?;
+        Ok(())
+    }
+
+    fn note(
+        &self,
+        turn: &mut Turn<'_>,
+        kind: EventKind,
+        status: Option<&Status>,
+    ) -> rusqlite::Result<()> {
         let Attempt {
             item,
             recipient,
-            ref outcome,
             ref detail,
+            ref trail,
+            ..
         } = self.attempt;
-        turn.check_lease(&self.lease, item)?;
-        let state: Option<i64> = turn
-            .db
-            .prepare_cached("SELECT state FROM recipient WHERE item = ? AND n = ?")?
-            .query_row(params![item.as_i64(), recipient], |row| row.get(0))
-            .optional()?;
-        // Held or ended while the attempt ran: a delivery of a held one still counts, one after an
-        // end changes no end and is written down, as the message did arrive. Nothing else counts.
-        let state = state.and_then(RecipientState::from_code);
-        match (state, outcome) {
-            (Some(RecipientState::Queued), _)
-            | (Some(RecipientState::Held), Outcome::Delivered(_)) => {}
-            (None | Some(RecipientState::Delivered), _) => return Ok(()),
-            (Some(_), Outcome::Delivered(status)) => {
-                let kind = EventKind::DeliveredLate;
-                turn.note(item, Some(recipient), kind, Some(status), detail)?;
-                return Ok(());
-            }
-            _ => return Ok(()),
-        }
-        match outcome {
-            Outcome::Delivered(status) => {
-                turn.note(
-                    item,
-                    Some(recipient),
-                    EventKind::Delivered,
-                    Some(status),
-                    detail,
-                )?;
-                let released =
-                    turn.end(item, recipient, RecipientState::Delivered, Some(status), 1)?;
-                let released = released
-                    .as_deref()
-                    .and_then(Spans::decode)
-                    .unwrap_or_default();
-                for body in released.bodies() {
-                    turn.refer(body, -1)?;
-                }
-            }
-            Outcome::Deferred(status, again) => {
-                turn.note(
-                    item,
-                    Some(recipient),
-                    EventKind::Deferred,
-                    Some(status),
-                    detail,
-                )?;
-                turn.db
-                    .prepare_cached(
-                        "UPDATE recipient SET due = ?, attempts = attempts + 1, status = ?
-                         WHERE item = ? AND n = ?",
-                    )?
-                    .execute(params![
-                        again.as_millis(),
-                        status.to_string(),
-                        item.as_i64(),
-                        recipient
-                    ])?;
-            }
-            Outcome::Failed(status) => {
-                turn.note(
-                    item,
-                    Some(recipient),
-                    EventKind::Failed,
-                    Some(status),
-                    detail,
-                )?;
-                turn.db
-                    .prepare_cached(
-                        "UPDATE recipient SET state = ?, due = NULL, attempts = attempts + 1,
-                                status = ? WHERE item = ? AND n = ?",
-                    )?
-                    .execute(params![
-                        RecipientState::BounceOwed.code(),
-                        status.to_string(),
-                        item.as_i64(),
-                        recipient
-                    ])?;
-            }
-        }
-        Ok(())
+        turn.note_attempt(
+            item,
+            Some(recipient),
+            kind,
+            status,
+            detail,
+            trail.as_deref(),
+        )
     }
 }

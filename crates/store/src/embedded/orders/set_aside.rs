@@ -32,7 +32,7 @@ impl Order for SetAside {
             let changed = turn
                 .db
                 .prepare_cached(
-                    "UPDATE recipient SET state = max(state, ?), due = NULL
+                    "UPDATE recipient SET state = max(state, ?), due = NULL, lane = NULL
                      WHERE item = ? AND n = ? AND due <= ?",
                 )?
                 .execute(params![

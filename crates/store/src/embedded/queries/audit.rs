@@ -115,7 +115,9 @@ fn recipients(
 ) -> rusqlite::Result<HashMap<i64, i64>> {
     let mut open = HashMap::new();
     let mut query = db.prepare_cached(
-        "SELECT item, n, address, state, due IS NOT NULL, account IS NOT NULL
+        "SELECT item, n, address, state, due IS NOT NULL, account IS NOT NULL,
+                lane IS NOT iif(due IS NULL, NULL, iif(account IS NOT NULL OR state = 2, 0,
+                    iif(attempts = 0, 1, 2)))
          FROM recipient WHERE item > ? AND item <= ?",
     )?;
     let mut rows = query.query([after, last])?;
@@ -125,6 +127,7 @@ fn recipients(
             state: RecipientState::from_code(row.get(3)?),
             due: row.get(4)?,
             local: row.get(5)?,
+            astray: row.get(6)?,
             ends: ends.get(&key).copied().unwrap_or(0),
             delivered: delivered.get(&key).copied().unwrap_or(0),
         };
@@ -143,6 +146,8 @@ struct Recipient {
     state: Option<RecipientState>,
     due: bool,
     local: bool,
+    /// In another lane than that where it is looked for.
+    astray: bool,
     ends: i64,
     delivered: i64,
 }
@@ -160,9 +165,13 @@ impl Recipient {
                 "is {word} and has {} ends in its history",
                 self.ends
             ))
-        } else if self.due != (state == RecipientState::Queued) {
+        } else if self.due != matches!(state, RecipientState::Queued | RecipientState::BounceOwed) {
             let has = if self.due { "a" } else { "no" };
             Some(format!("is {word} and has {has} next attempt"))
+        } else if self.astray {
+            Some(format!(
+                "is {word} and stands in a lane where nobody looks for it"
+            ))
         } else if self.delivered != i64::from(in_mailbox) {
             Some(format!(
                 "is {word} and lies in {} mailboxes",
@@ -217,6 +226,7 @@ mod tests {
             state: Some(state),
             due,
             local: true,
+            astray: false,
             ends,
             delivered,
         }
@@ -230,7 +240,7 @@ mod tests {
         for (state, due, ends, delivered) in [
             (Queued, true, 0, 0),
             (Held, false, 0, 0),
-            (BounceOwed, false, 0, 0),
+            (BounceOwed, true, 0, 0),
             (Delivered, false, 1, 1),
             (Removed, false, 1, 0),
         ] {
@@ -255,6 +265,7 @@ mod tests {
                 state: None,
                 due: false,
                 local: true,
+                astray: false,
                 ends: 0,
                 delivered: 0
             }

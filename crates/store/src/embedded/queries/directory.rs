@@ -3,15 +3,24 @@
 use mailtypes::{Mailbox, Secret};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::directory::{Account, AccountId, Alias, Listing};
+use crate::directory::{Account, AccountDelivery, AccountId, Alias, Listing};
 use crate::embedded::rows;
 
 /// What stands under exactly this address.
 pub(crate) fn lookup(db: &Connection, address: &Mailbox) -> rusqlite::Result<Option<Listing>> {
     let key = address.folded().to_string();
     let account = db
-        .prepare_cached("SELECT id FROM account WHERE address = ?")?
-        .query_row([&key], |row| Ok(Listing::Account(AccountId(row.get(0)?))))
+        .prepare_cached("SELECT id, forward, keep FROM account WHERE address = ?")?
+        .query_row([&key], |row| {
+            let account = AccountId(row.get(0)?);
+            let to = rows::mailboxes(row, 1)?;
+            let keep = row.get(2)?;
+            Ok(if to.is_empty() {
+                Listing::Account(account)
+            } else {
+                Listing::Forward { account, to, keep }
+            })
+        })
         .optional()?;
     if account.is_some() {
         return Ok(account);
@@ -24,7 +33,7 @@ pub(crate) fn lookup(db: &Connection, address: &Mailbox) -> rusqlite::Result<Opt
 /// The oldest account.
 pub(crate) fn first_account(db: &Connection) -> rusqlite::Result<Option<Account>> {
     db.prepare_cached(
-        "SELECT id, address, password, created FROM account
+        "SELECT id, address, password, created, maildir, forward, keep FROM account
          WHERE address IS NOT NULL ORDER BY id LIMIT 1",
     )?
     .query_row([], account)
@@ -38,7 +47,7 @@ pub(crate) fn accounts(
     limit: usize,
 ) -> rusqlite::Result<Vec<Account>> {
     db.prepare_cached(
-        "SELECT id, address, password, created FROM account
+        "SELECT id, address, password, created, maildir, forward, keep FROM account
          WHERE address > ? ORDER BY address LIMIT ?",
     )?
     .query_map(params![key(after), limit], account)?
@@ -73,5 +82,10 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         address: rows::mailbox(row, 1)?,
         password: Secret::new(row.get(2)?),
         created: rows::time(row, 3)?,
+        delivery: AccountDelivery {
+            maildir: row.get(4)?,
+            forward: rows::mailboxes(row, 5)?,
+            keep: row.get(6)?,
+        },
     })
 }

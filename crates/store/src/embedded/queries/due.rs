@@ -1,17 +1,18 @@
 //! Recipients whose next attempt is due.
 
-use std::time::Duration;
-
-use mailtypes::Timestamp;
-use rusqlite::{Connection, Row, params};
+use mailtypes::{Host, Timestamp};
+use rusqlite::{Connection, Row, Rows, params};
 
 use crate::embedded::rows;
-use crate::item::Due;
+use crate::item::{Cursor, Due, Lane};
 
 /// What is due, as far as it can be read.
+#[derive(Default)]
 pub(crate) struct Found {
     pub(crate) due: Vec<Due>,
     pub(crate) damaged: Vec<Damaged>,
+    /// The last place before the time up to which nothing can be added any more.
+    pub(crate) next: Option<Cursor>,
 }
 
 /// A recipient in the queue that cannot be read: item, number, and what is wrong.
@@ -21,50 +22,126 @@ pub(crate) struct Damaged {
     pub(crate) wrong: String,
 }
 
-/// Due recipients, earliest first. The embedded store has one node, which holds all shards.
-pub(crate) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Found> {
-    let mut found = Found {
-        due: Vec::new(),
-        damaged: Vec::new(),
-    };
+/// What holds for one look into the queue.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    pub(crate) now: Timestamp,
+    /// The epoch of whoever looks: marks of another one are of a process that died.
+    pub(crate) epoch: i64,
+    /// The time of the last commit before the look: what is committed later is due no earlier.
+    pub(crate) settled: Timestamp,
+}
+
+/// Due recipients of a lane, earliest first. The embedded store has one node, which holds all shards.
+pub(crate) fn due(
+    db: &Connection,
+    look: Look,
+    lane: Lane,
+    after: Option<Cursor>,
+    limit: usize,
+) -> rusqlite::Result<Found> {
+    let from = after.unwrap_or(Cursor {
+        due: i64::MIN,
+        item: 0,
+        recipient: 0,
+    });
     // The join keeps a recipient whose item is missing: it is damaged too.
-    let mut query = db.prepare_cached(
-        "SELECT r.item, r.n, r.address, r.account, r.attempts, i.accepted, i.size,
-                i.reverse_path, i.body_type, i.smtputf8, i.require_tls
-         FROM recipient r LEFT JOIN item i ON i.id = r.item
-         WHERE r.due <= ? ORDER BY r.due LIMIT ?",
-    )?;
-    let mut rows = query.query(params![now.as_millis(), limit])?;
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM recipient r LEFT JOIN item i ON i.id = r.item
+         LEFT JOIN account a ON a.id = r.account
+         WHERE r.lane = ?1 AND r.due IS NOT NULL AND r.due <= ?2
+           AND (r.due, r.item, r.n) > (?3, ?4, ?5)
+         ORDER BY r.due, r.item, r.n LIMIT ?6"
+    ))?;
+    let rows = query.query(params![
+        lane.code(),
+        look.now.as_millis(),
+        from.due,
+        from.item,
+        from.recipient,
+        limit
+    ])?;
+    let mut found = gather(rows, look)?;
+    found.next = found.next.max(after);
+    Ok(found)
+}
+
+/// Due recipients at one host that is not ours, earliest first.
+pub(crate) fn due_at(
+    db: &Connection,
+    look: Look,
+    host: &Host,
+    limit: usize,
+) -> rusqlite::Result<Found> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM recipient r LEFT JOIN item i ON i.id = r.item
+         LEFT JOIN account a ON a.id = r.account
+         WHERE r.domain = ?1 AND r.lane > 0 AND r.due <= ?2 ORDER BY r.due LIMIT ?3"
+    ))?;
+    let rows = query.query(params![host.to_string(), look.now.as_millis(), limit])?;
+    gather(rows, look)
+}
+
+fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
+    let mut found = Found::default();
     while let Some(row) = rows.next()? {
-        match parse(row) {
+        let (item, recipient, due) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match parse(row, look.epoch) {
             Ok(due) => found.due.push(due),
             Err(wrong) => found.damaged.push(Damaged {
-                item: row.get(0)?,
-                recipient: row.get(1)?,
+                item,
+                recipient,
                 wrong: wrong.to_string(),
             }),
+        }
+        if due < look.settled.as_millis() {
+            found.next = Some(Cursor {
+                due,
+                item,
+                recipient,
+            });
         }
     }
     Ok(found)
 }
 
-fn parse(row: &Row<'_>) -> rusqlite::Result<Due> {
+const COLUMNS: &str = "r.item, r.n, r.due, r.address, r.account, r.attempts, r.state, r.told,
+    r.hands, r.strikes, a.maildir, i.accepted, i.size, i.has_8bit,
+    i.reverse_path, i.body_type, i.smtputf8, i.require_tls, r.via,
+    i.longest_line";
+
+fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
+    let state: i64 = row.get(6)?;
+    let hands: Option<i64> = row.get(8)?;
     Ok(Due {
         item: rows::item(row, 0)?,
         recipient: row.get(1)?,
-        address: rows::mailbox(row, 2)?,
-        destination: rows::destination(row, 3)?,
-        attempts: row.get(4)?,
-        accepted: rows::time(row, 5)?,
-        size: rows::unsigned(row, 6)?,
-        envelope: rows::envelope(row, 7)?,
+        due: rows::time(row, 2)?,
+        address: rows::mailbox(row, 3)?,
+        destination: rows::destination(row, 4)?,
+        attempts: row.get(5)?,
+        owed: state == crate::RecipientState::BounceOwed.code(),
+        told: row.get(7)?,
+        suspect: hands.is_some_and(|hands| hands / 2 != epoch),
+        strikes: row.get(9)?,
+        maildir: row.get(10)?,
+        accepted: rows::time(row, 11)?,
+        size: rows::unsigned(row, 12)?,
+        has_8bit: row.get(13)?,
+        envelope: rows::envelope(row, 14)?,
+        sent_on_by: rows::mailboxes(row, 18)?.pop(),
+        longest_line: rows::unsigned(row, 19)?,
     })
 }
 
-/// How long until something is due.
-pub(crate) fn next_due(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Duration>> {
-    let next: Option<i64> = db
-        .prepare_cached("SELECT min(due) FROM recipient WHERE due IS NOT NULL")?
-        .query_row([], |row| row.get(0))?;
-    Ok(next.map(|at| Timestamp::from_millis(at).since(now)))
+/// When something is due that is not due at `now`.
+pub(crate) fn next_after(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    let mut first: Option<i64> = None;
+    for lane in [Lane::Here, Lane::Fresh, Lane::Again] {
+        let due: Option<i64> = db
+            .prepare_cached("SELECT min(due) FROM recipient WHERE lane = ? AND due > ?")?
+            .query_row([lane.code(), now.as_millis()], |row| row.get(0))?;
+        first = first.into_iter().chain(due).min();
+    }
+    Ok(first.map(Timestamp::from_millis))
 }

@@ -46,7 +46,7 @@ pub(crate) fn story(db: &Connection, item: ItemId) -> rusqlite::Result<Option<It
 fn events(db: &Connection, item: ItemId) -> rusqlite::Result<Vec<Event>> {
     let mut events: Vec<Event> = db
         .prepare_cached(
-            "SELECT at, n, kind, status, detail FROM history
+            "SELECT at, n, kind, status, detail, trail FROM history
              WHERE item = ? ORDER BY seq DESC LIMIT ?",
         )?
         .query_map(params![item.as_i64(), PAGE_MAX], |row| {
@@ -57,6 +57,7 @@ fn events(db: &Connection, item: ItemId) -> rusqlite::Result<Vec<Event>> {
                 kind: kind.ok_or_else(|| rows::bad(2, "unknown kind of event"))?,
                 status: rows::status(row, 3)?,
                 detail: row.get(4)?,
+                trail: row.get(5)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;

@@ -94,7 +94,12 @@ async fn what_a_clock_that_was_ahead_has_accepted_does_not_wait_for_it() {
         .lease("node", Duration::from_hours(1))
         .await
         .unwrap();
-    let due = rig.store.due(&lease, 10).await.unwrap();
+    let due = rig
+        .store
+        .due(&lease, Lane::Fresh, None, 10)
+        .await
+        .unwrap()
+        .due;
     assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [early]);
 }
 
@@ -134,7 +139,12 @@ async fn a_damaged_recipient_does_not_stop_the_others() {
         .lease("node", Duration::from_hours(1))
         .await
         .unwrap();
-    let due = rig.store.due(&lease, 10).await.unwrap();
+    let due = rig
+        .store
+        .due(&lease, Lane::Fresh, None, 10)
+        .await
+        .unwrap()
+        .due;
     assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [good]);
 }
 
@@ -158,12 +168,24 @@ async fn damaged_recipients_are_set_aside() {
     let hour = Duration::from_hours(1);
     let lease = rig.store.lease("node", hour).await.unwrap();
     // They do not use up the places of the others, and are not announced again.
-    let due = rig.store.due(&lease, 2).await.unwrap();
+    let due = rig
+        .store
+        .due(&lease, Lane::Fresh, None, 2)
+        .await
+        .unwrap()
+        .due;
     assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [good]);
-    rig.store.hold(good, "test").await.unwrap();
-    assert_eq!(rig.store.next_due(&lease).await, Ok(None));
+    rig.store
+        .operate(crate::Action::Hold, good, None, "test")
+        .await
+        .unwrap();
+    assert_eq!(rig.store.next_due(&lease, Timestamp::EPOCH).await, Ok(None));
     rig.assert_clean().await;
-    let lines = rig.store.queue(None, 10).await.unwrap();
+    let lines = rig
+        .store
+        .queue(&crate::Selection::default(), None, 10)
+        .await
+        .unwrap();
     assert_eq!(lines[0].recipients[0].state, RecipientState::Held);
     db.execute("UPDATE item SET body_type = '7BIT'", [])
         .unwrap();
@@ -171,9 +193,24 @@ async fn damaged_recipients_are_set_aside() {
     assert_eq!(story.events[0].kind, EventKind::Held);
     assert!(story.events[0].detail.contains("unknown body type"));
     // Mended or not, they are the operator's now.
-    assert_eq!(rig.store.release(bad[0], "test").await, Ok(1));
-    assert_eq!(rig.store.remove(bad[1], "test").await, Ok(1));
-    let due = rig.store.due(&lease, 2).await.unwrap();
+    assert_eq!(
+        rig.store
+            .operate(crate::Action::Release, bad[0], None, "test")
+            .await,
+        Ok(1)
+    );
+    assert_eq!(
+        rig.store
+            .operate(crate::Action::Remove, bad[1], None, "test")
+            .await,
+        Ok(1)
+    );
+    let due = rig
+        .store
+        .due(&lease, Lane::Fresh, None, 2)
+        .await
+        .unwrap()
+        .due;
     assert_eq!(due.iter().map(|due| due.item).collect::<Vec<_>>(), [bad[0]]);
     rig.assert_clean().await;
 }
@@ -186,8 +223,15 @@ async fn a_recipient_without_its_item_is_not_due_for_ever() {
     db.execute("DELETE FROM item", []).unwrap();
     let hour = Duration::from_hours(1);
     let lease = rig.store.lease("node", hour).await.unwrap();
-    assert!(rig.store.due(&lease, 10).await.unwrap().is_empty());
-    assert_eq!(rig.store.next_due(&lease).await, Ok(None));
+    assert!(
+        rig.store
+            .due(&lease, Lane::Fresh, None, 10)
+            .await
+            .unwrap()
+            .due
+            .is_empty()
+    );
+    assert_eq!(rig.store.next_due(&lease, Timestamp::EPOCH).await, Ok(None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

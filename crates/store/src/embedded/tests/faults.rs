@@ -23,7 +23,14 @@ async fn a_failed_write_is_told_and_costs_nothing() {
         let rig = rig.crash(true);
         assert_eq!(rig.read(before).await.unwrap(), b"before");
         assert_eq!(rig.read(after).await.unwrap(), b"after");
-        assert_eq!(rig.store.queue(None, 10).await.unwrap().len(), 2);
+        assert_eq!(
+            rig.store
+                .queue(&crate::Selection::default(), None, 10)
+                .await
+                .unwrap()
+                .len(),
+            2
+        );
         rig.assert_clean().await;
     }
 }

@@ -78,9 +78,24 @@ async fn run(steps: Vec<Step>) {
                 record(&rig, pick(nth), Outcome::Deferred(status(), again)).await;
             }
             Step::Fail(nth) => record(&rig, pick(nth), Outcome::Failed(status())).await,
-            Step::Hold(nth) => drop(operate(pick(nth), |id| rig.store.hold(id, "x")).await),
-            Step::Release(nth) => drop(operate(pick(nth), |id| rig.store.release(id, "x")).await),
-            Step::Remove(nth) => drop(operate(pick(nth), |id| rig.store.remove(id, "x")).await),
+            Step::Hold(nth) => drop(
+                operate(pick(nth), |id| {
+                    rig.store.operate(crate::Action::Hold, id, None, "x")
+                })
+                .await,
+            ),
+            Step::Release(nth) => drop(
+                operate(pick(nth), |id| {
+                    rig.store.operate(crate::Action::Release, id, None, "x")
+                })
+                .await,
+            ),
+            Step::Remove(nth) => drop(
+                operate(pick(nth), |id| {
+                    rig.store.operate(crate::Action::Remove, id, None, "x")
+                })
+                .await,
+            ),
             Step::FailWrite => rig.disk.inject(Fault::Write(28)),
             Step::FailSync => rig.disk.inject(Fault::Sync(5)),
             Step::Housekeeping => {
@@ -129,7 +144,12 @@ async fn due(rig: &Rig) -> Vec<(ItemId, Destination)> {
         .lease("node", Duration::from_hours(1))
         .await
         .unwrap();
-    let due = rig.store.due(&lease, 100).await.unwrap();
+    let due = rig
+        .store
+        .due(&lease, Lane::Here, None, 100)
+        .await
+        .unwrap()
+        .due;
     due.into_iter()
         .map(|due| (due.item, due.destination))
         .collect()
@@ -148,6 +168,7 @@ async fn record(rig: &Rig, id: Option<ItemId>, outcome: Outcome) {
             recipient: 0,
             outcome,
             detail,
+            trail: None,
         };
         rig.store.record(&lease, vec![attempt]).await.unwrap();
     }

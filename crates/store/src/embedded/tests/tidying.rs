@@ -8,7 +8,10 @@ async fn a_segment_without_live_bodies_is_unlinked() {
     let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
     let id = rig.accept(&large).await;
     assert_eq!(rig.segments(), ["000001.seg"]);
-    rig.store.remove(id, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, id, None, "test")
+        .await
+        .unwrap();
     assert_eq!(rig.segments(), Vec::<String>::new());
     rig.assert_clean().await;
 }
@@ -23,7 +26,10 @@ async fn a_mostly_dead_segment_is_rewritten() {
     }
     let rig = rig.end_segment();
     for id in dead {
-        rig.store.remove(id, "test").await.unwrap();
+        rig.store
+            .operate(crate::Action::Remove, id, None, "test")
+            .await
+            .unwrap();
     }
     let reader = rig.store.open_item(kept).await.unwrap().unwrap();
     let keeper = rig.keeper();
@@ -48,7 +54,10 @@ async fn a_disk_that_fails_once_puts_a_rewriting_off_and_no_more() {
     let kept = rig.accept(b"kept").await;
     let dead = rig.accept(&[b'x'; 1000]).await;
     let rig = rig.end_segment();
-    rig.store.remove(dead, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, dead, None, "test")
+        .await
+        .unwrap();
     let keeper = rig.keeper();
     let disk = rig.disk.clone();
     let left = tokio::task::spawn_blocking(move || {
@@ -74,7 +83,10 @@ async fn a_segment_with_damage_is_not_rewritten() {
     let damaged = rig.accept(b"damaged").await;
     let dead = rig.accept(&[b'x'; 1000]).await;
     let rig = rig.end_segment();
-    rig.store.remove(dead, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, dead, None, "test")
+        .await
+        .unwrap();
     let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
     let (segment, at): (i64, usize) = db
         .query_row(
@@ -143,9 +155,15 @@ async fn the_age_of_a_story_is_counted_from_its_end() {
     let rig = Rig::new();
     let ann = address("ann@example.org");
     let id = rig.accept(b"x").await;
-    rig.store.hold(id, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Hold, id, None, "test")
+        .await
+        .unwrap();
     rig.advance(HISTORY_AGE + DAY);
-    rig.store.remove(id, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, id, None, "test")
+        .await
+        .unwrap();
     for (days, known) in [(0, true), (29, true), (2, false)] {
         rig.advance(days * DAY);
         let keeper = rig.keeper();
@@ -164,7 +182,10 @@ async fn a_damaged_story_does_not_keep_the_others() {
     let mut done = Vec::new();
     for _ in 0..3 {
         let id = rig.accept(b"x").await;
-        rig.store.remove(id, "test").await.unwrap();
+        rig.store
+            .operate(crate::Action::Remove, id, None, "test")
+            .await
+            .unwrap();
         done.push(id);
     }
     let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
@@ -195,7 +216,10 @@ async fn a_step_of_housekeeping_that_fails_stops_no_other() {
         .unwrap();
     rig.deliver(id, ann).await;
     let old = rig.accept(b"x").await;
-    rig.store.remove(old, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, old, None, "test")
+        .await
+        .unwrap();
     rig.store
         .remove_account(&address("ann@example.org"))
         .await
@@ -277,7 +301,10 @@ async fn a_copy_that_died_between_two_groups_takes_nothing_more() {
     };
     assert_eq!(rig.store.inner.writer.carry_out(order(0)).await, Ok(true));
     // All that was moved dies, and the copy with it; then comes the second group.
-    rig.store.remove(first, "test").await.unwrap();
+    rig.store
+        .operate(crate::Action::Remove, first, None, "test")
+        .await
+        .unwrap();
     assert!(!rig.segments().contains(&segment_name(copy.id)));
     assert_eq!(rig.store.inner.writer.carry_out(order(1)).await, Ok(false));
     assert_eq!(rig.read(second).await.unwrap(), b"second");

@@ -1,0 +1,250 @@
+//! What delivery to other servers asks of the store.
+
+use std::time::Duration;
+
+use mailtypes::{Envelope, Host, ItemId, ReversePath};
+use store::{
+    About, Attempt, Begun, Cursor, Destination, EventKind, Lane, Lease, NewItem, Outcome,
+    RecipientState, ReportError, ReportKind, Store,
+};
+
+use crate::Backend;
+use crate::kit::*;
+
+fn attempt(item: ItemId, outcome: Outcome) -> Attempt {
+    Attempt {
+        item,
+        recipient: 0,
+        outcome,
+        detail: "by test".to_owned(),
+        trail: Some("{\"hop\":\"far.example\"}".to_owned()),
+    }
+}
+
+const FAR: [(&str, Destination); 1] = [("x@far.example", Destination::Remote)];
+
+pub(crate) async fn each_lane_has_its_own(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let ann = store
+        .add_account(&address("ann@example.org"), "*")
+        .await
+        .unwrap();
+    let to_ann = [("ann@example.org", Destination::Account(ann))];
+    let here = accept(&store, b"x", &to_ann).await;
+    let fresh = accept(&store, b"x", &FAR).await;
+    let again = accept(&store, b"x", &FAR).await;
+    let owed = accept(&store, b"x", &FAR).await;
+    let outcomes = vec![
+        attempt(again, Outcome::Deferred(status(4), backend.now())),
+        attempt(owed, Outcome::Failed(status(5))),
+    ];
+    store.record(&held, outcomes).await.unwrap();
+    for (lane, expect) in [
+        (Lane::Here, vec![here, owed]),
+        (Lane::Fresh, vec![fresh]),
+        (Lane::Again, vec![again]),
+    ] {
+        let page = store.due(&held, lane, None, 10).await.unwrap();
+        let found: Vec<_> = page.due.iter().map(|due| due.item).collect();
+        assert_eq!(found, expect, "{lane:?}");
+    }
+    assert_books_balance(&store).await;
+}
+
+/// Goes on through a lane from where it was left.
+async fn walk<S: Store>(store: &S, held: &Lease, at: &mut Option<Cursor>) -> Vec<ItemId> {
+    let page = store.due(held, Lane::Fresh, *at, 3).await.unwrap();
+    *at = page.next;
+    page.due.iter().map(|due| due.item).collect()
+}
+
+pub(crate) async fn a_walk_through_a_lane_misses_nothing(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let mut accepted = Vec::new();
+    let mut seen = Vec::new();
+    let mut at = None;
+    for round in 0..20 {
+        for _ in 0..round % 3 {
+            accepted.push(accept(&store, b"x", &FAR).await);
+        }
+        // Several rounds share one moment.
+        if round % 2 == 0 {
+            backend.advance(Duration::from_millis(1));
+        }
+        seen.extend(walk(&store, &held, &mut at).await);
+    }
+    backend.advance(Duration::from_millis(1));
+    accepted.push(accept(&store, b"x", &FAR).await);
+    for _ in 0..accepted.len() {
+        seen.extend(walk(&store, &held, &mut at).await);
+    }
+    for id in &accepted {
+        assert!(seen.contains(id), "{id} was passed over");
+    }
+    // What lies behind is not gone through again and again.
+    let page = store.due(&held, Lane::Fresh, at, 1000).await.unwrap();
+    assert!(page.due.len() < accepted.len() / 2, "{}", page.due.len());
+}
+
+pub(crate) async fn what_waits_for_one_host_is_found(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let one = accept(&store, b"x", &FAR).await;
+    accept(&store, b"x", &[("x@near.example", Destination::Remote)]).await;
+    backend.advance(Duration::from_secs(1));
+    let two = accept(&store, b"x", &FAR).await;
+    let far = Host::parse("far.example").unwrap();
+    let found = store.due_at(&held, &far, 10).await.unwrap();
+    let found: Vec<_> = found.iter().map(|due| due.item).collect();
+    assert_eq!(found, [one, two]);
+}
+
+pub(crate) async fn an_attempt_that_died_is_written_down(mut backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &FAR).await;
+    let begun = store.begin(&held, vec![(id, 0)], false).await.unwrap();
+    assert_eq!(begun, [Begun::Go]);
+    assert!(!due(&store, &held).await[0].suspect);
+    drop(store);
+    backend.restart();
+    let store = backend.store();
+    let held = lease(&store).await;
+    assert!(due(&store, &held).await[0].suspect);
+    let begun = store.begin(&held, vec![(id, 0), (id, 7)], false).await;
+    assert_eq!(begun.unwrap(), [Begun::Go, Begun::NotWaiting]);
+    let done = attempt(id, Outcome::Delivered(status(2)));
+    store.record(&held, vec![done]).await.unwrap();
+    let story = store.story(id).await.unwrap().unwrap();
+    let kinds: Vec<_> = story.events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Interrupted, EventKind::Delivered]);
+    assert!(story.events[1].trail.is_some());
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn what_brings_the_server_down_twice_is_held(mut backend: impl Backend) {
+    let id = accept(&backend.store(), b"x", &FAR).await;
+    for expect in [Begun::Go, Begun::Go, Begun::SetAside] {
+        let store = backend.store();
+        let held = lease(&store).await;
+        let begun = store.begin(&held, vec![(id, 0)], true).await.unwrap();
+        assert_eq!(begun, [expect]);
+        drop(store);
+        backend.restart();
+    }
+    let store = backend.store();
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Held);
+    assert_books_balance(&store).await;
+    // A worker that came to grief counts in the same way.
+    let id = accept(&store, b"x", &FAR).await;
+    let held = lease(&store).await;
+    for state in [RecipientState::Queued, RecipientState::Held] {
+        let crashed = attempt(id, Outcome::Crashed(backend.now()));
+        store.record(&held, vec![crashed]).await.unwrap();
+        let story = store.story(id).await.unwrap().unwrap();
+        assert_eq!(story.recipients[0].state, state);
+    }
+    assert_books_balance(&store).await;
+}
+
+/// A report to somebody far away.
+fn report() -> NewItem {
+    NewItem {
+        envelope: Envelope::from(ReversePath::Null),
+        origin: None,
+        ..item(vec![recipient("bob@client.example", Destination::Remote)])
+    }
+}
+
+async fn tell<S: Store>(
+    store: &S,
+    held: &Lease,
+    item: ItemId,
+    kind: ReportKind,
+) -> Result<ItemId, ReportError> {
+    let mut draft = store.draft();
+    draft.write(b"Subject: report\r\n\r\n").await.unwrap();
+    let about = About {
+        item,
+        recipients: vec![0],
+        kind,
+    };
+    store.report(held, draft, report(), about).await
+}
+
+pub(crate) async fn a_report_and_its_end_come_together(mut backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &FAR).await;
+    let early = tell(&store, &held, id, ReportKind::Failure).await;
+    assert_eq!(early, Err(ReportError::NotOwed));
+    let failed = attempt(id, Outcome::Failed(status(5)));
+    store.record(&held, vec![failed]).await.unwrap();
+    let told = tell(&store, &held, id, ReportKind::Failure).await.unwrap();
+    let twice = tell(&store, &held, id, ReportKind::Failure).await;
+    assert_eq!(twice, Err(ReportError::NotOwed));
+    drop(store);
+    backend.restart();
+    let store = backend.store();
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Bounced);
+    let last = story.events.last().unwrap();
+    assert_eq!(last.kind, EventKind::Bounced);
+    assert!(last.detail.contains(&told.to_string()));
+    assert!(store.open_item(id).await.unwrap().is_none());
+    let report = store.story(told).await.unwrap().unwrap();
+    assert_eq!((report.origin, report.recipients.len()), (None, 1));
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn a_warning_is_given_once(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &FAR).await;
+    tell(&store, &held, id, ReportKind::Delay).await.unwrap();
+    let twice = tell(&store, &held, id, ReportKind::Delay).await;
+    assert_eq!(twice, Err(ReportError::NotOwed));
+    let fresh = store.due(&held, Lane::Fresh, None, 10).await.unwrap();
+    assert_eq!(fresh.due.iter().filter(|due| due.told).count(), 1);
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Queued);
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn nobody_is_told_for_a_reason(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &FAR).await;
+    store.suppress(&held, id, vec![0], "early").await.unwrap();
+    let failed = attempt(id, Outcome::Failed(status(5)));
+    store.record(&held, vec![failed]).await.unwrap();
+    store
+        .suppress(&held, id, vec![0], "no sender")
+        .await
+        .unwrap();
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Suppressed);
+    assert_eq!(story.events.last().unwrap().detail, "no sender");
+    assert_eq!(store.audit().await.unwrap().totals.suppressed, 1);
+    assert_books_balance(&store).await;
+}
+
+pub(crate) async fn a_maildir_counts_as_a_mailbox(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let ann = store
+        .add_account(&address("ann@example.org"), "*")
+        .await
+        .unwrap();
+    let to = [("ann@example.org", Destination::Account(ann))];
+    let id = accept(&store, b"x", &to).await;
+    let done = attempt(id, Outcome::Delivered(status(2)));
+    store.record(&held, vec![done.clone()]).await.unwrap();
+    store.record(&held, vec![done]).await.unwrap();
+    let story = store.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Delivered);
+    assert_books_balance(&store).await;
+}
