@@ -18,6 +18,7 @@ use crate::lookup;
 use crate::message_policy::{self, MessageFacts, MessageRefusal};
 use crate::shared::Shared;
 use crate::transaction::Transaction;
+use crate::verdict::RecipientFacts;
 
 /// One client and what it has said so far.
 pub(crate) struct Dialogue<S> {
@@ -93,8 +94,11 @@ impl<S: Store> Dialogue<S> {
         };
         let Shared { store, clock, .. } = &*self.shared;
         let taken = &transaction.recipients;
-        let (verdict, facts) =
-            lookup::route(store, clock, &transaction.settings, &path, taken).await;
+        let settings = &transaction.settings;
+        let (verdict, facts) = match lookup::relayed(settings, self.client, &path, taken) {
+            Some(verdict) => (verdict, RecipientFacts::default()),
+            None => lookup::route(store, clock, settings, &path, taken).await,
+        };
         match verdict {
             Ok(routed) => {
                 for skipped in &routed.skipped {
@@ -197,13 +201,13 @@ impl<S: Store> Dialogue<S> {
             added: received.write(),
             facts: facts.write(),
             envelope: transaction.envelope,
-            origin: Origin {
+            origin: Some(Origin {
                 client: self.client,
                 helo: self.helo.clone(),
                 protocol: self.protocol,
                 login: None,
                 tls: None,
-            },
+            }),
             shape: Shape {
                 has_8bit: body.has_8bit,
                 longest_line: body.longest_line,

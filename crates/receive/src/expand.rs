@@ -88,6 +88,9 @@ impl<'a> Expansion<'a> {
                 Answer::Alias(targets) => {
                     return Place::Alias(Hop::Alias(candidate.clone()), targets);
                 }
+                Answer::Forward(account, to, keep) => {
+                    return Place::Forward(Hop::Forward(candidate.clone()), account, to, keep);
+                }
             }
         }
         let plain = plain.unwrap_or(exact);
@@ -101,6 +104,9 @@ impl<'a> Expansion<'a> {
             Answer::Nothing => Place::Unknown,
             Answer::Account(account) => Place::Account(account),
             Answer::Alias(targets) => Place::Alias(Hop::CatchAll(all), targets),
+            Answer::Forward(account, to, keep) => {
+                Place::Forward(Hop::Forward(all), account, to, keep)
+            }
         }
     }
 
@@ -114,6 +120,13 @@ impl<'a> Expansion<'a> {
                 self.reach(address.folded(), Destination::Account(account), None);
             }
             Place::Alias(hop, targets) => self.follow(hop, targets),
+            Place::Forward(hop, account, to, keep) => {
+                // Mail that comes round to it again stays, so that nothing runs in circles.
+                if keep || self.followed.contains(hop.address()) {
+                    self.reach(address.folded(), Destination::Account(account), None);
+                }
+                self.follow(hop, to);
+            }
             Place::Role(hop) => self.enter_role(hop),
         }
     }
@@ -203,6 +216,9 @@ impl<'a> Expansion<'a> {
             Some(None) => return Answer::Nothing,
             Some(Some(Listing::Account(account))) => return Answer::Account(*account),
             Some(Some(Listing::Alias(targets))) => return Answer::Alias(targets),
+            Some(Some(Listing::Forward { account, to, keep })) => {
+                return Answer::Forward(*account, to, *keep);
+            }
             None => {}
         }
         if self.facts.listings.len() + self.questions.len() >= LOOKUPS_MAX {
@@ -220,6 +236,7 @@ enum Answer<'a> {
     Nothing,
     Account(AccountId),
     Alias(&'a [Mailbox]),
+    Forward(AccountId, &'a [Mailbox], bool),
 }
 
 /// What an address turns out to be.
@@ -229,6 +246,7 @@ enum Place<'a> {
     Outside,
     Account(AccountId),
     Alias(Hop, &'a [Mailbox]),
+    Forward(Hop, AccountId, &'a [Mailbox], bool),
     Role(Hop),
 }
 
@@ -236,6 +254,7 @@ enum Place<'a> {
 #[derive(Clone, Debug)]
 enum Hop {
     Alias(Mailbox),
+    Forward(Mailbox),
     CatchAll(Mailbox),
     Role(Mailbox),
 }
@@ -243,7 +262,10 @@ enum Hop {
 impl Hop {
     fn address(&self) -> &Mailbox {
         match self {
-            Self::Alias(address) | Self::CatchAll(address) | Self::Role(address) => address,
+            Self::Alias(address)
+            | Self::Forward(address)
+            | Self::CatchAll(address)
+            | Self::Role(address) => address,
         }
     }
 }
@@ -252,6 +274,7 @@ impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Alias(address) => write!(f, "alias {address}"),
+            Self::Forward(address) => write!(f, "forward of {address}"),
             Self::CatchAll(Mailbox { host, .. }) => write!(f, "catch-all of {host}"),
             Self::Role(Mailbox { local, host }) => write!(f, "{local} of {host}"),
         }

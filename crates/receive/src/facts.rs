@@ -64,7 +64,9 @@ impl KeptFacts {
         self.room_used += rcpt.skipped.len();
         for (address, listing) in &facts.listings {
             let room = match listing {
-                Some(Listing::Alias(targets)) => 1 + targets.len(),
+                Some(Listing::Alias(targets) | Listing::Forward { to: targets, .. }) => {
+                    1 + targets.len()
+                }
                 Some(Listing::Account(_)) | None => 1,
             };
             if self.room_used + room > FACTS_LOOKUPS_MAX {
@@ -111,6 +113,11 @@ impl RcptFacts {
 #[serde(rename_all = "snake_case")]
 enum ListingFact {
     Account(i64),
+    Forward {
+        account: i64,
+        to: Vec<String>,
+        keep: bool,
+    },
     Alias(Vec<String>),
 }
 
@@ -118,6 +125,11 @@ impl From<&Listing> for ListingFact {
     fn from(listing: &Listing) -> Self {
         match listing {
             Listing::Account(account) => Self::Account(account.0),
+            Listing::Forward { account, to, keep } => Self::Forward {
+                account: account.0,
+                to: to.iter().map(ToString::to_string).collect(),
+                keep: *keep,
+            },
             Listing::Alias(targets) => {
                 Self::Alias(targets.iter().map(ToString::to_string).collect())
             }

@@ -5,6 +5,7 @@
 //! three steps: gather facts, decide (pure: `recipient.rs`, `expand.rs`, `message_policy.rs`),
 //! act. A message that was accepted is durable in the store before the client hears of it.
 
+mod addressed;
 mod deadline;
 mod dialogue;
 mod expand;
@@ -14,6 +15,7 @@ pub mod limits;
 mod lookup;
 mod message_policy;
 mod recipient;
+mod relay;
 mod server;
 mod session;
 mod settings;
@@ -21,6 +23,8 @@ mod shared;
 mod transaction;
 mod verdict;
 
+pub use addressed::Policy;
+pub use relay::is_too_wide;
 pub use server::Receiver;
 pub use settings::Settings;
 pub use shared::Phase;

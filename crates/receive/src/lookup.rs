@@ -1,6 +1,7 @@
 //! Gathers what the policy at RCPT asks for.
 
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 
 use mailtypes::ForwardPath;
 use net::Clock;
@@ -8,8 +9,9 @@ use store::{NewRecipient, Store};
 
 use crate::Settings;
 use crate::deadline::within;
-use crate::limits::LOOKUP_TIMEOUT;
+use crate::limits::{FINAL_RECIPIENTS_MAX, LOOKUP_TIMEOUT};
 use crate::recipient;
+use crate::relay;
 use crate::verdict::{Question, RecipientFacts, RecipientRefusal, Routed, Verdict};
 
 /// Routes one RCPT: asks the directory until the policy has a verdict. The facts come back too:
@@ -34,6 +36,31 @@ pub(crate) async fn route<S: Store>(
             return (Err(refusal), facts);
         }
     }
+}
+
+/// The verdict for an address that is not ours, when the client may relay.
+pub(crate) fn relayed(
+    settings: &Settings,
+    client: IpAddr,
+    path: &ForwardPath,
+    taken: &[NewRecipient],
+) -> Option<Result<Routed, RecipientRefusal>> {
+    let ForwardPath::Mailbox(address) = path else {
+        return None;
+    };
+    if settings.is_local(address) {
+        return None;
+    }
+    let recipient = relay::decide(settings, client, address)?;
+    if taken.len() >= FINAL_RECIPIENTS_MAX {
+        return Some(Err(RecipientRefusal::TooManyRecipients));
+    }
+    let mut routed = Routed::default();
+    // The same address twice in an envelope gets one copy.
+    if !taken.iter().any(|known| known.address == recipient.address) {
+        routed.recipients.push(recipient);
+    }
+    Some(Ok(routed))
 }
 
 async fn gather<S: Store>(

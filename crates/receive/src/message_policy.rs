@@ -24,8 +24,12 @@ pub(crate) fn decide(facts: &MessageFacts<'_>) -> Result<(), MessageRefusal> {
     }
     // Mail that was in this mailbox before comes back by somebody's forwarding.
     let comes_back = facts.recipients.iter().find(|recipient| {
-        recipient.destination != Destination::Remote
-            && delivered_to::is_loop(facts.header, &recipient.address)
+        let ends = (recipient.destination != Destination::Remote).then_some(&recipient.address);
+        // An address of ours that sends it on has marked it then.
+        let marks = recipient.via.iter().chain(ends);
+        marks
+            .into_iter()
+            .any(|mark| delivered_to::is_loop(facts.header, mark))
     });
     if let Some(recipient) = comes_back {
         return Err(MessageRefusal::Loop(recipient.address.clone()));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use mailtypes::{Domain, Mailbox};
 
 use proto::smtp;
@@ -17,6 +18,8 @@ pub struct Settings {
     /// Who gets mail for postmaster and abuse where neither is an account or alias; without one
     /// it is the oldest account.
     pub postmaster: Option<Mailbox>,
+    /// Networks whose clients may send to everybody. None by default, loopback included.
+    pub relay_networks: Vec<IpNet>,
     /// How the protocol behaves.
     pub smtp: Arc<smtp::Settings>,
 }

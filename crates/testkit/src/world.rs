@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use deliver::Deliverer;
 use mailtypes::{Domain, Mailbox, Timestamp};
-use net::{Acceptor, Clock, Gate, Limits, listen};
+use net::dns::MapDns;
+use net::{Acceptor, Clock, Gate, Limits, TcpDial, listen};
 use proto::smtp;
-use receive::{Phase, Receiver, Settings};
-use store::{AccountId, AuditReport, Embedded, Options, Store};
+use receive::{Phase, Policy, Receiver, Settings};
+use store::{AccountId, AuditReport, Embedded, Options, Selection, Store};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,8 @@ pub struct World {
     pub clock: Clock,
     /// What it has stored.
     pub store: Embedded,
+    /// What names mean to it.
+    pub dns: MapDns,
     phase: watch::Sender<Phase>,
     stop: watch::Sender<bool>,
     receiver: JoinHandle<()>,
@@ -37,28 +41,47 @@ impl World {
         let clock = Clock::manual(START);
         let store = open(folder.path(), &clock)?;
         let wake: Arc<Notify> = Arc::default();
+        let hostname = smtp.hostname.clone();
         let settings = Settings {
-            hostname: smtp.hostname.clone(),
+            hostname: hostname.clone(),
             domains: vec![Domain::parse(DOMAIN)?],
             postmaster: None,
+            relay_networks: Vec::new(),
             smtp: Arc::new(smtp),
         };
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
         let receiver = Receiver::new(
             store.clone(),
             clock.clone(),
-            Arc::new(Arc::new(settings).into()),
+            Arc::clone(&settings),
             Gate::new(LIMITS),
             Arc::clone(&wake),
         );
         let acceptor = Acceptor::new(listen::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?)?;
         let addr = acceptor.local_addr()?;
-        let deliverer = Deliverer::new(store.clone(), clock.clone(), wake).seeded(SEED);
+        let dns = MapDns::new(clock.clone());
+        let policy = Policy {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: Arc::clone(&settings),
+        };
+        let deliverer = Deliverer::new(
+            store.clone(),
+            dns.clone(),
+            TcpDial::new(clock.clone()),
+            Arc::new(policy),
+            clock.clone(),
+            Arc::new(ArcSwap::from_pointee(outgoing(&hostname)?)),
+            wake,
+        );
+        let deliverer = deliverer.seeded(SEED);
         let (phase, phases) = watch::channel(Phase::Serve);
         let (stop, stops) = watch::channel(false);
         Ok(Self {
             addr,
             clock,
             store,
+            dns,
             phase,
             stop,
             receiver: tokio::spawn(async move { receiver.serve(acceptor, phases).await }),
@@ -85,7 +108,12 @@ impl World {
     /// Returns when nothing waits in the queue.
     pub async fn settled(&self) -> anyhow::Result<()> {
         let empty = async {
-            while !self.store.queue(None, 1).await?.is_empty() {
+            while !self
+                .store
+                .queue(&Selection::default(), None, 1)
+                .await?
+                .is_empty()
+            {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             anyhow::Ok(())
@@ -104,6 +132,24 @@ impl World {
         self.store.close();
         Ok(report)
     }
+}
+
+/// Delivery as servers do it by themselves.
+fn outgoing(hostname: &str) -> anyhow::Result<deliver::Settings> {
+    Ok(deliver::Settings {
+        own: deliver::Own {
+            hostname: Domain::parse(hostname)?,
+            addresses: Vec::new(),
+        },
+        domains: vec![Domain::parse(DOMAIN)?],
+        routes: deliver::Routes::default(),
+        schedule: deliver::Schedule::default(),
+        limits: deliver::Limits {
+            total: 100,
+            per_hop: 10,
+        },
+        client: Arc::default(),
+    })
 }
 
 fn open(folder: &std::path::Path, clock: &Clock) -> anyhow::Result<Embedded> {

@@ -86,6 +86,7 @@ fn settings(postmaster: Option<&str>) -> Settings {
         hostname: "mx.example.org".to_owned(),
         domains: vec![domain("example.org"), domain("example.com")],
         postmaster: postmaster.map(mailbox),
+        relay_networks: Vec::new(),
         smtp: Arc::new(smtp::Settings::default()),
     }
 }

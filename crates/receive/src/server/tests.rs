@@ -28,7 +28,7 @@ async fn a_letter_is_in_the_queue_when_the_client_hears_250() {
     world.wake.notified().await;
     let story = world.story(id).await;
     assert_eq!(story.envelope.reverse_path.to_string(), "eve@example.net");
-    assert_eq!(story.origin.helo, "client.example.net");
+    assert_eq!(story.origin.unwrap().helo, "client.example.net");
     assert_eq!(story.recipients.len(), 1);
     assert_eq!(story.recipients[0].address, mailbox("ann+x@example.org"));
     assert_eq!(story.recipients[0].original, "Ann+x@example.org");
@@ -266,7 +266,15 @@ async fn a_stop_spares_the_body_under_way() {
         })
         .await;
     world.task.await.unwrap();
-    assert_eq!(world.store.queue(None, 100).await.unwrap().len(), 1);
+    assert_eq!(
+        world
+            .store
+            .queue(&store::Selection::default(), None, 100)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use mailtypes::{Domain, ItemId, Mailbox, Timestamp};
 use net::{Acceptor, Clock, Gate, Limits, listen};
 use proto::smtp;
-use store::{Embedded, ItemView, Options, Store};
+use store::{Embedded, ItemView, Options, Selection, Store};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -56,6 +56,7 @@ impl World {
             hostname: "mx.example.org".to_owned(),
             domains: vec![Domain::parse("example.org").unwrap()],
             postmaster: None,
+            relay_networks: Vec::new(),
             smtp: Arc::new(smtp::Settings {
                 hostname: "mx.example.org".to_owned(),
                 ..smtp
@@ -104,7 +105,11 @@ impl World {
     }
 
     pub(super) async fn queue_len(&self) -> usize {
-        self.store.queue(None, 100).await.unwrap().len()
+        self.store
+            .queue(&Selection::default(), None, 100)
+            .await
+            .unwrap()
+            .len()
     }
 }
 
