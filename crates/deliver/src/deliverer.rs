@@ -1,47 +1,92 @@
-//! The loop that empties the queue.
+//! All parts of delivery, wired together.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-use mailtypes::Timestamp;
-use net::Clock;
-use rand::SeedableRng;
+use arc_swap::ArcSwap;
+use net::dns::Dns;
+use net::{Clock, Dial};
 use rand::rngs::SmallRng;
-use store::limits::FAN_OUT_MAX;
-use store::{AccountId, Attempt, Due, Lease, Store, StoreError};
-use tokio::sync::{Notify, watch};
+use rand::{RngExt, SeedableRng};
+use store::{Addressing, Lease, Store, StoreError};
+use tokio::sync::{Notify, mpsc, watch};
 
-use crate::limits::{IDLE_MIN, LEASE, POLL, WINDOW};
-use crate::local::{self, Next};
-use crate::patience::{self, Patience};
-use crate::route::{Route, route};
-use crate::{fate, remote, schedule};
+use crate::away::Away;
+use crate::here::Here;
+use crate::limits::{LEASE, OUTCOMES_MAX};
+use crate::patience;
+use crate::recorder::Recorder;
+use crate::remote::Ahead;
+use crate::reports::{Late, Reporter};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::sites::Sites;
 
 /// Brings what lies in the queue to where it shall be.
 ///
 /// Memory holds a window of due recipients; the rest of the queue costs disk only.
-pub struct Deliverer<S> {
-    store: S,
-    clock: Clock,
+pub struct Deliverer<S, R, D> {
+    shared: Arc<Shared<S, R, D>>,
+    addressing: Arc<dyn Addressing>,
+    endings: mpsc::Receiver<crate::outcome::Told>,
+    lease: watch::Sender<Option<Lease>>,
     wake: Arc<Notify>,
     rng: SmallRng,
-    lease: Option<Lease>,
-    patience: Patience,
-    /// Rounds in a row that the store has failed.
-    trouble: u32,
 }
 
-impl<S: Store> Deliverer<S> {
+/// What others may ask of a running deliverer.
+#[derive(Clone)]
+pub struct Handle {
+    wake: Arc<Notify>,
+    forgive: Arc<AtomicBool>,
+}
+
+impl Handle {
+    /// Something may be due now, also for hosts that could not be reached a moment ago.
+    pub fn try_at_once(&self) {
+        self.forgive.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+}
+
+impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     /// A deliverer for all shards that it gets. `wake` tells it that something was accepted.
-    pub fn new(store: S, clock: Clock, wake: Arc<Notify>) -> Self {
-        Self {
+    pub fn new(
+        store: S,
+        dns: R,
+        dial: D,
+        addressing: Arc<dyn Addressing>,
+        clock: Clock,
+        settings: Arc<ArcSwap<Settings>>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let (told, endings) = mpsc::channel(OUTCOMES_MAX);
+        let (lease, leases) = watch::channel(None);
+        let limits = settings.load().limits;
+        let shared = Shared {
             store,
+            dns,
+            dial,
             clock,
+            settings,
+            lease: leases,
+            calls: Notify::new(),
+            changed: Notify::new(),
+            endings: told,
+            sites: Mutex::new(Sites::new(limits)),
+            ahead: Ahead::new(),
+            late: Late::default(),
+            rescan: AtomicBool::new(false),
+            forgive: Arc::default(),
+            stopping: AtomicBool::new(false),
+        };
+        Self {
+            shared: Arc::new(shared),
+            addressing,
+            endings,
+            lease,
             wake,
             rng: rand::make_rng(),
-            lease: None,
-            patience: Patience::default(),
-            trouble: 0,
         }
     }
 
@@ -52,173 +97,122 @@ impl<S: Store> Deliverer<S> {
         self
     }
 
+    /// A way to it while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle {
+            wake: Arc::clone(&self.wake),
+            forgive: Arc::clone(&self.shared.forgive),
+        }
+    }
+
     /// Delivers until `stop` says true or its sender is gone, or the store is closed. What was
     /// begun is ended first.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        while stop.has_changed().is_ok() && !*stop.borrow() {
-            let began = self.clock.now();
-            let (until, may_be_woken) = match self.round().await {
-                Ok(Round::Worked) => {
-                    self.trouble = 0;
-                    continue;
-                }
-                Ok(Round::Idle(wait)) => {
-                    self.trouble = 0;
-                    // From before the look: what became due since then is not slept over.
-                    (began + wait, true)
-                }
-                Ok(Round::Stuck) => (self.pause(), false),
-                Err(StoreError::Closed) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "the queue has to wait");
-                    self.lease = self.lease.take().filter(|_| error != StoreError::LeaseLost);
-                    (self.pause(), false)
-                }
-            };
-            tokio::select! {
-                biased;
-                _ = stop.changed() => {}
-                () = self.wake.notified(), if may_be_woken => {}
-                () = self.clock.sleep_until(until) => {}
-            }
-        }
-    }
-
-    /// Until when to leave the store in peace.
-    fn pause(&mut self) -> Timestamp {
-        self.trouble = self.trouble.saturating_add(1);
-        self.clock.now() + patience::pause(self.trouble)
-    }
-
-    /// Takes one window of due recipients and brings each one step further.
-    async fn round(&mut self) -> Result<Round, StoreError> {
-        let lease = self.lease().await?;
-        let mut due = self.store.due(&lease, WINDOW + self.patience.len()).await?;
-        self.patience.sift(&mut due, self.clock.now());
-        if due.is_empty() {
-            return self.idle(&lease).await;
-        }
-        self.work(&lease, &due).await?;
-        Ok(if self.patience.is_full() {
-            Round::Stuck
-        } else {
-            Round::Worked
-        })
-    }
-
-    async fn lease(&mut self) -> Result<Lease, StoreError> {
-        let now = self.clock.now();
-        if let Some(lease) = &self.lease
-            && lease.expires.since(now) > LEASE / 2
-        {
-            return Ok(lease.clone());
-        }
-        // What came of attempts begun before still counts under a renewed lease.
-        let renewed = match &self.lease {
-            Some(held) => self.store.renew(held, LEASE).await,
-            None => Err(StoreError::LeaseLost),
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let Self {
+            shared,
+            addressing,
+            endings,
+            lease,
+            wake,
+            mut rng,
+        } = self;
+        let mut fork = || SmallRng::seed_from_u64(rng.random());
+        let reporter = Reporter::new(Arc::clone(&shared), addressing, fork());
+        let here = Here::new(Arc::clone(&shared), reporter, fork());
+        let away = Away::new(Arc::clone(&shared), fork());
+        let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
+        let (here_wake, away_wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (done, ended) = watch::channel(false);
+        let recording = tokio::spawn(recorder.run(ended));
+        let working = async {
+            tokio::join!(
+                here.run(Arc::clone(&here_wake)),
+                away.run(Arc::clone(&away_wake))
+            );
         };
-        let lease = match renewed {
-            Err(StoreError::LeaseLost) => self.store.lease(OWNER, LEASE).await?,
-            renewed => renewed?,
-        };
-        self.lease = Some(lease.clone());
-        Ok(lease)
-    }
-
-    async fn idle(&self, lease: &Lease) -> Result<Round, StoreError> {
-        let wait = match self.patience.next(self.clock.now()) {
-            // Those in memory are due in the store: its answer would be "now".
-            Some(wait) => wait,
-            None => self.store.next_due(lease).await?.unwrap_or(POLL),
-        };
-        Ok(Round::Idle(wait.clamp(IDLE_MIN, POLL)))
-    }
-
-    async fn work(&mut self, lease: &Lease, due: &[Due]) -> Result<(), StoreError> {
-        let mut here = Vec::new();
-        let mut attempts = Vec::new();
-        for due in due {
-            match route(due) {
-                Route::Mailbox(account) => here.push((due, account)),
-                // Here the ways to other servers begin: grouped by host, each with its permit.
-                Route::Remote(host) => {
-                    attempts.push((due, remote::attempt(due, host, self.again(due))));
-                }
-            }
-        }
-        for part in here.chunks(FAN_OUT_MAX) {
-            self.deliver(lease, part, &mut attempts).await?;
-        }
-        self.record(lease, attempts).await
-    }
-
-    /// Puts messages into mailboxes; what must be recorded joins `attempts`.
-    async fn deliver<'a>(
-        &mut self,
-        lease: &Lease,
-        part: &[(&'a Due, AccountId)],
-        attempts: &mut Vec<(&'a Due, Attempt)>,
-    ) -> Result<(), StoreError> {
-        let deliveries = part
-            .iter()
-            .map(|(due, account)| local::delivery(due, *account))
-            .collect();
-        let outcomes = self.store.deliver_local(lease, deliveries).await?;
-        let now = self.clock.now();
-        for ((due, account), outcome) in part.iter().zip(outcomes) {
-            let failures = self.patience.failures(due) + 1;
-            match local::judge(outcome, failures, self.again(due)) {
-                Next::Delivered { uid } => {
-                    self.patience.done(due);
-                    fate::delivered(due, *account, uid, now);
-                }
-                // Should it still be due next time, it must not be asked for without end.
-                Next::Nothing | Next::Again => self.patience.failed(due, now),
-                Next::Record(outcome) => attempts.push((due, local::attempt(due, outcome))),
-            }
-        }
-        Ok(())
-    }
-
-    async fn record(
-        &mut self,
-        lease: &Lease,
-        attempts: Vec<(&Due, Attempt)>,
-    ) -> Result<(), StoreError> {
-        if attempts.is_empty() {
-            return Ok(());
-        }
-        let (due, attempts): (Vec<_>, Vec<_>) = attempts.into_iter().unzip();
-        let outcomes: Vec<_> = attempts
-            .iter()
-            .map(|attempt| attempt.outcome.clone())
-            .collect();
-        self.store.record(lease, attempts).await?;
-        for (due, outcome) in due.into_iter().zip(&outcomes) {
-            self.patience.done(due);
-            fate::recorded(due, outcome);
-        }
-        Ok(())
-    }
-
-    fn again(&mut self, due: &Due) -> Timestamp {
-        self.clock.now() + schedule::pause_after(due.attempts, &mut self.rng)
+        let wakes = [&*here_wake, &*away_wake];
+        tokio::join!(working, care(&shared, lease, &wake, stop, &wakes));
+        done.send_replace(true);
+        // A panic was told where it happened.
+        let _ = recording.await;
     }
 }
 
-/// What a round came to.
-enum Round {
-    /// There may be more to do at once.
-    Worked,
-    /// Nothing to do for so long.
-    Idle(Duration),
-    /// The store fails too many recipients.
-    Stuck,
+/// Keeps the lease, passes wake-ups on, and says when to stop. Afterwards nobody waits for another
+/// lease.
+async fn care<S: Store, R, D>(
+    shared: &Shared<S, R, D>,
+    lease: watch::Sender<Option<Lease>>,
+    wake: &Notify,
+    mut stop: watch::Receiver<bool>,
+    wakes: &[&Notify],
+) {
+    let mut failures = 0;
+    while stop.has_changed().is_ok() && !*stop.borrow() && !shared.is_stopping() {
+        let renew_at = match keep(shared, &lease).await {
+            Ok(held) => {
+                failures = 0;
+                held.expires
+            }
+            Err(StoreError::Closed) => break,
+            Err(error) => {
+                tracing::warn!(%error, "the queue has to wait for its lease");
+                failures += 1;
+                shared.clock.now() + patience::pause(failures) + LEASE / 2
+            }
+        };
+        for other in wakes {
+            other.notify_one();
+        }
+        let until =
+            shared.clock.now() + renew_at.since(shared.clock.now()).saturating_sub(LEASE / 2);
+        loop {
+            tokio::select! {
+                biased;
+                changed = stop.changed() => {
+                    if changed.is_err() || *stop.borrow() {
+                        break;
+                    }
+                }
+                () = wake.notified() => {
+                    if shared.forgive.swap(false, Ordering::Relaxed) {
+                        shared.sites().forgive();
+                    }
+                    for other in wakes {
+                        other.notify_one();
+                    }
+                }
+                () = shared.clock.sleep_until(until) => break,
+                () = shared.stopped() => break,
+            }
+        }
+    }
+    shared.stop();
+    for other in wakes {
+        other.notify_one();
+    }
+}
+
+/// Takes the lease, or prolongs it: what came of attempts begun before still counts then.
+async fn keep<S: Store, R, D>(
+    shared: &Shared<S, R, D>,
+    lease: &watch::Sender<Option<Lease>>,
+) -> Result<Lease, StoreError> {
+    let held = lease.borrow().clone();
+    let renewed = match &held {
+        Some(held) => shared.store.renew(held, LEASE).await,
+        None => Err(StoreError::LeaseLost),
+    };
+    let kept = match renewed {
+        Err(StoreError::LeaseLost) => {
+            shared.rescan.store(true, Ordering::Relaxed);
+            shared.store.lease(OWNER, LEASE).await?
+        }
+        renewed => renewed?,
+    };
+    lease.send_replace(Some(kept.clone()));
+    Ok(kept)
 }
 
 /// The name that leases are taken under; a node of its own needs another one.
 const OWNER: &str = "postrider";
-
-#[cfg(test)]
-mod tests;

@@ -2,9 +2,9 @@
 //!
 //! Scripts read these: the names of the fields stay. Never message text, never secrets.
 
-use mailtypes::Timestamp;
+use mailtypes::{ItemId, Timestamp};
 use message::date;
-use store::{AccountId, Due, Outcome};
+use store::{AccountId, Due, Outcome, RecipientView, ReportKind};
 
 /// It lies in a mailbox of ours.
 pub(crate) fn delivered(due: &Due, account: AccountId, uid: u32, now: Timestamp) {
@@ -35,8 +35,27 @@ pub(crate) fn recorded(due: &Due, outcome: &Outcome) {
             let next = date::rfc3339(*again);
             tracing::info!(target: "mail", %id, to = %to, attempts, %status, next, "deferred");
         }
+        Outcome::Crashed(again) => {
+            let next = date::rfc3339(*again);
+            tracing::error!(target: "mail", %id, to = %to, attempts, next, "crashed");
+        }
         Outcome::Failed(status) => {
             tracing::info!(target: "mail", %id, to = %to, attempts, %status, "failed");
         }
+    }
+}
+
+/// The sender is told.
+pub(crate) fn reported(about: ItemId, report: ItemId, kind: ReportKind) {
+    match kind {
+        ReportKind::Failure => tracing::info!(target: "mail", id = %about, %report, "bounced"),
+        ReportKind::Delay => tracing::info!(target: "mail", id = %about, %report, "warned"),
+    }
+}
+
+/// Nobody is told.
+pub(crate) fn suppressed(id: ItemId, recipients: &[&RecipientView], reason: &str) {
+    for recipient in recipients {
+        tracing::info!(target: "mail", %id, to = %recipient.address, reason, "suppressed");
     }
 }

@@ -1,16 +1,40 @@
 //! The scheduler and the ways out of the queue.
 //!
-//! A [`Deliverer`] takes due recipients from the store and brings each one step further: into a
-//! mailbox of ours (`local.rs`), or to another server (`remote.rs`: not in this version). What to
-//! do with an outcome is decided by pure functions; when to try again is in [`schedule`].
+//! A [`Deliverer`] takes due recipients from the store and brings each one step further. What needs
+//! no network goes through `here.rs`: mailboxes, Maildirs, reports to senders. The rest goes
+//! through `away.rs`: by [`NextHop`] to workers that speak SMTP (`remote/`). What became of an
+//! attempt is told to the `recorder`. Everything that is decided, is decided by pure functions:
+//! `route/`, `remote/judge.rs`, `outcome.rs`, [`Schedule`].
 
+mod away;
 mod deliverer;
+mod explain;
 mod fate;
+mod here;
 pub mod limits;
 mod local;
+mod maildir;
+mod outcome;
 mod patience;
+mod recorder;
 mod remote;
+mod reports;
 mod route;
-pub mod schedule;
+mod schedule;
+mod settings;
+mod shared;
+mod sites;
+mod suspects;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
-pub use deliverer::Deliverer;
+pub use deliverer::{Deliverer, Handle};
+pub use explain::{Explained, explain_route};
+pub use route::mx::Own;
+pub use route::next_hop::{BadNextHop, HopHost, NextHop};
+pub use route::table::{Pattern, Routes, Way};
+pub use schedule::Schedule;
+pub use settings::Settings;
+pub use sites::Limits;

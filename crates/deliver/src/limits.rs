@@ -18,5 +18,52 @@ pub const LOCAL_TRIES_MAX: u32 = 8;
 pub const POLL: Duration = Duration::from_secs(30);
 /// The queue is not looked at more often than this when there is nothing to do.
 pub const IDLE_MIN: Duration = Duration::from_millis(10);
-/// How long a lease lasts; it is renewed when half of it is over.
-pub const LEASE: Duration = Duration::from_mins(10);
+/// How long a lease lasts; it is renewed when half of it is over. What is left then is more than
+/// the longest wait behind a final dot.
+pub const LEASE: Duration = Duration::from_mins(30);
+/// Recipients that wait in memory for a connection, of first attempts and of others each.
+pub const WAITING_LANE_MAX: usize = 4000;
+/// Recipients that wait in memory for one next hop.
+pub const SITE_WAITING_MAX: usize = 500;
+/// With fewer than this waiting, a next hop gets more of its mail out of the store.
+pub const SITE_REFILL_BELOW: usize = 100;
+/// Next hops remembered, before those that say nothing are forgotten.
+pub const SITES_MAX: usize = 50_000;
+/// Domains that a next hop remembers as having more mail; of more it goes through the queue.
+pub const OVERFLOW_DOMAINS_MAX: usize = 64;
+/// Jobs that a worker takes at a time.
+pub const JOBS_AT_ONCE: usize = 10;
+/// Recipients of one transaction: what every server takes. RFC 5321 §4.5.3.1.8
+pub const RECIPIENTS_PER_TRANSACTION: usize = 100;
+/// Messages over one connection, before it is opened anew.
+pub const MESSAGES_PER_CONNECTION: u32 = 1000;
+/// Mail exchangers of one domain that are looked at.
+pub const MX_HOSTS_MAX: usize = 20;
+/// Addresses tried in one visit.
+pub const ADDRESSES_TRIED_MAX: usize = 10;
+/// How long a connection may take to come about.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an open connection waits for more mail.
+pub const STAND_BY: Duration = Duration::from_secs(3);
+/// How long a next hop that could not be reached is left alone; it doubles with each failure.
+pub const DOWN_FIRST: Duration = Duration::from_mins(1);
+/// The longest time that a next hop is left alone.
+pub const DOWN_MAX: Duration = Duration::from_hours(1);
+/// Lines of one kind in the trail of an attempt.
+pub const TRAIL_LINES_MAX: usize = 30;
+/// Outcomes that wait to be recorded; with more of them no further attempt begins.
+pub const OUTCOMES_MAX: usize = 1000;
+/// Outcomes recorded at a time.
+pub const RECORD_AT_ONCE: usize = 256;
+/// A body up to this size is read before its turn comes, in octets.
+pub const READ_AHEAD_LEN_MAX: u64 = 64 * 1024;
+/// All bodies read ahead, in octets.
+pub const READ_AHEAD_MAX: usize = 32 * 1024 * 1024;
+/// After a start, mail that was in hand when the process died is left alone for so long.
+pub const SUSPECT_PAUSE: Duration = Duration::from_secs(10);
+/// Such mail under way at a time.
+pub const SUSPECTS_AT_ONCE: usize = 8;
+/// A message up to this size comes back whole with the report that it failed, in octets.
+pub const RETURN_WHOLE_LEN_MAX: u64 = 50 * 1024;
+/// Items whose senders wait to be told of a delay.
+pub const LATE_MAX: usize = 10_000;

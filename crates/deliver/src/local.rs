@@ -1,21 +1,21 @@
 //! Delivery into mailboxes of ours.
 
-use mailtypes::{EnhancedCode, Status, Timestamp};
+use mailtypes::{Domain, EnhancedCode, Status};
 use message::{delivered_to, return_path};
-use store::{AccountId, Attempt, Due, LocalDelivery, LocalOutcome, Outcome};
+use store::{AccountId, Due, LocalDelivery, LocalOutcome, Store};
 
 use crate::limits::LOCAL_TRIES_MAX;
+use crate::maildir;
+use crate::outcome::Ending;
 
-/// What the store is asked to do. RFC 5321 §4.4: `Return-Path` goes first.
+/// What the store is asked to do.
 pub(crate) fn delivery(due: &Due, account: AccountId) -> LocalDelivery {
-    let mut added = return_path::write(&due.envelope.reverse_path);
-    added.push_str(&delivered_to::write(&due.address));
     LocalDelivery {
         item: due.item,
         recipient: due.recipient,
         account,
         folder: INBOX.to_owned(),
-        added,
+        added: marks(due),
     }
 }
 
@@ -29,39 +29,52 @@ pub(crate) enum Next {
     /// Our own fault: again, after a pause that is kept in memory.
     Again,
     /// To be recorded.
-    Record(Outcome),
+    End(Ending),
 }
 
 /// Decides what follows. `failures` counts those of the store for this recipient, this one
-/// included; `again` is when the schedule would have it come back.
-pub(crate) fn judge(outcome: LocalOutcome, failures: u32, again: Timestamp) -> Next {
+/// included.
+pub(crate) fn judge(outcome: LocalOutcome, failures: u32) -> Next {
     match outcome {
         LocalOutcome::Delivered { uid } | LocalOutcome::Repeated { uid } => Next::Delivered { uid },
         LocalOutcome::NotWaiting => Next::Nothing,
-        LocalOutcome::NoAccount => Next::Record(Outcome::Failed(Status::new(
+        LocalOutcome::NoAccount => Next::End(Ending::Never(Status::new(
             EnhancedCode::new(5, 1, 1),
             "the account was removed after the message was accepted",
         ))),
         LocalOutcome::Failed if failures < LOCAL_TRIES_MAX => Next::Again,
         // It must not stand at the front of the queue for ever.
-        LocalOutcome::Failed => Next::Record(Outcome::Deferred(
-            Status::new(
-                EnhancedCode::new(4, 3, 0),
-                "the mailbox could not be written",
-            ),
-            again,
-        )),
+        LocalOutcome::Failed => Next::End(Ending::Later(Status::new(
+            EnhancedCode::new(4, 3, 0),
+            "the mailbox could not be written",
+        ))),
     }
 }
 
-/// An attempt at a mailbox, as it is recorded.
-pub(crate) fn attempt(due: &Due, outcome: Outcome) -> Attempt {
-    Attempt {
-        item: due.item,
-        recipient: due.recipient,
-        outcome,
-        detail: "mailbox".to_owned(),
+/// Writes the message into the Maildir of its account.
+pub(crate) async fn maildir<S: Store>(store: &S, due: &Due, hostname: &Domain) -> Ending {
+    let later = |text: String| Ending::Later(Status::new(EnhancedCode::new(4, 3, 0), text));
+    let Some(path) = due.maildir.clone() else {
+        return later("the account has no Maildir any more".to_owned());
+    };
+    let reader = match store.open_item(due.item).await {
+        Ok(Some(reader)) => reader,
+        Ok(None) => return later("the message is gone".to_owned()),
+        Err(error) => return later(format!("the message cannot be read: {error}")),
+    };
+    let marks = marks(due);
+    let name = maildir::file_name(due, hostname);
+    match maildir::deliver(path.into(), name, marks, reader).await {
+        Ok(()) => Ending::Delivered(Status::new(EnhancedCode::new(2, 1, 5), "in the Maildir")),
+        Err(error) => Ending::Later(Status::new(error.code(), error.to_string())),
     }
+}
+
+/// The fields that the delivering server adds. RFC 5321 §4.4: `Return-Path` goes first.
+fn marks(due: &Due) -> String {
+    let mut added = return_path::write(&due.envelope.reverse_path);
+    added.push_str(&delivered_to::write(&due.address));
+    added
 }
 
 /// RFC 9051 §5.1
@@ -73,27 +86,23 @@ mod tests {
 
     #[test]
     fn what_follows_from_an_outcome() {
-        let again = Timestamp::from_millis(7);
         let check = |outcome, failures, expect: &str| {
-            let next = match judge(outcome, failures, again) {
+            let next = match judge(outcome, failures) {
                 Next::Delivered { uid } => format!("delivered {uid}"),
                 Next::Nothing => "nothing".to_owned(),
                 Next::Again => "again".to_owned(),
-                Next::Record(Outcome::Failed(status)) => format!("failed {}", status.code),
-                Next::Record(Outcome::Deferred(status, at)) => {
-                    assert_eq!(at, again);
-                    format!("deferred {}", status.code)
-                }
-                Next::Record(Outcome::Delivered(_)) => "wrong".to_owned(),
+                Next::End(Ending::Never(status)) => format!("never {}", status.code),
+                Next::End(Ending::Later(status)) => format!("later {}", status.code),
+                Next::End(other) => format!("{other:?}"),
             };
             assert_eq!(next, expect, "{outcome:?} {failures}");
         };
         check(LocalOutcome::Delivered { uid: 3 }, 1, "delivered 3");
         check(LocalOutcome::Repeated { uid: 3 }, 1, "delivered 3");
         check(LocalOutcome::NotWaiting, 1, "nothing");
-        check(LocalOutcome::NoAccount, 1, "failed 5.1.1");
+        check(LocalOutcome::NoAccount, 1, "never 5.1.1");
         check(LocalOutcome::Failed, 1, "again");
         check(LocalOutcome::Failed, LOCAL_TRIES_MAX - 1, "again");
-        check(LocalOutcome::Failed, LOCAL_TRIES_MAX, "deferred 4.3.0");
+        check(LocalOutcome::Failed, LOCAL_TRIES_MAX, "later 4.3.0");
     }
 }

@@ -92,23 +92,8 @@ const DOUBLINGS_MAX: u32 = 10;
 
 #[cfg(test)]
 mod tests {
-    use mailtypes::{Envelope, Mailbox, ReversePath};
-    use store::Destination;
-
     use super::*;
-
-    fn due(n: u32) -> Due {
-        Due {
-            item: ItemId::generate(Timestamp::EPOCH, 1),
-            recipient: n,
-            address: Mailbox::parse("ann@example.org").unwrap(),
-            destination: Destination::Remote,
-            envelope: Envelope::from(ReversePath::Null),
-            size: 1,
-            attempts: 0,
-            accepted: Timestamp::EPOCH,
-        }
-    }
+    use crate::testing::due;
 
     fn sifted(patience: &mut Patience, secs: i64) -> Vec<u32> {
         let mut all = vec![due(1), due(2)];

@@ -1,25 +1,17 @@
-//! Delivery to other servers: here it will be grouped by next hop and sent.
+//! Delivery to other servers by SMTP.
 //!
-//! This version does not send. Such mail comes in by aliases that lead outside; it is kept and
-//! looked at again by the schedule, so that nothing is lost when a later version takes over.
+//! A worker ([`visit`]) serves one next hop: it takes jobs, reaches a host ([`reach`]), hands the
+//! messages over ([`handover`], [`connection`]) and tells what came of each recipient. What an
+//! answer means is decided in [`judge`].
 
-use mailtypes::{EnhancedCode, Host, Status, Timestamp};
-use store::{Attempt, Due, Outcome};
+mod connection;
+mod handover;
+pub(crate) mod job;
+mod judge;
+mod message;
+mod reach;
+pub(crate) mod resolve;
+pub(crate) mod trail;
+pub(crate) mod visit;
 
-/// The attempt at a recipient of another host, as it is recorded.
-pub(crate) fn attempt(due: &Due, host: &Host, again: Timestamp) -> Attempt {
-    Attempt {
-        item: due.item,
-        recipient: due.recipient,
-        outcome: Outcome::Deferred(not_yet(), again),
-        detail: format!("to {host}"),
-    }
-}
-
-/// RFC 3463 §3.5: unable to route
-fn not_yet() -> Status {
-    Status::new(
-        EnhancedCode::new(4, 4, 4),
-        "this version does not send mail to other servers yet; it is kept",
-    )
-}
+pub(crate) use message::{Ahead, Source};

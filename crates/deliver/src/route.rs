@@ -1,21 +1,8 @@
-//! Which way a recipient goes.
+//! Which way a recipient goes: routes of the configuration first, then the MX records of its domain.
+//!
+//! [`table`] finds the [`NextHop`] of an address without asking anybody; [`mx`] turns DNS answers
+//! into the hosts to try. Both are pure.
 
-use mailtypes::Host;
-use store::{AccountId, Destination, Due};
-
-/// A way out of the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route<'a> {
-    /// Into a mailbox of ours.
-    Mailbox(AccountId),
-    /// To the servers of a host: what goes to the same one belongs together.
-    Remote(&'a Host),
-}
-
-/// Decides about the way. The store knows whose mailbox an address is since the message came.
-pub(crate) fn route(due: &Due) -> Route<'_> {
-    match due.destination {
-        Destination::Account(account) => Route::Mailbox(account),
-        Destination::Remote => Route::Remote(&due.address.host),
-    }
-}
+pub(crate) mod mx;
+pub(crate) mod next_hop;
+pub(crate) mod table;

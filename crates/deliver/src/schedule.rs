@@ -1,33 +1,81 @@
-//! When a message that could not be passed on is tried again. RFC 5321 §4.5.4.1
-//!
-//! The first pause is short, since most troubles are; each one is twice the one before, up to a
-//! limit. In this version mail waits for as long as it takes: nothing expires.
+//! When a message that could not be passed on is tried again, and for how long. RFC 5321 §4.5.4.1
 
 use std::time::Duration;
 
+use mailtypes::Timestamp;
 use rand::{Rng, RngExt};
 
-/// The pause after an attempt that was deferred. `made` counts the attempts before it.
-pub fn pause_after(made: u32, rng: &mut impl Rng) -> Duration {
-    let pause = steady(made);
-    // Up to a tenth more, so that what failed together does not come back together.
-    pause + pause.mul_f64(rng.random::<f64>() * JITTER)
+/// The times of retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The pause after the first attempt; each one is twice the one before.
+    pub first: Duration,
+    /// No pause is longer, but for the jitter.
+    pub longest: Duration,
+    /// After so long the sender is warned of the delay; `None`: never.
+    pub warning: Option<Duration>,
+    /// After so long it is given up.
+    pub lifetime: Duration,
 }
 
-fn steady(made: u32) -> Duration {
-    FIRST
-        .saturating_mul(1 << made.min(DOUBLINGS_MAX))
-        .min(LONGEST)
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_mins(5),
+            longest: Duration::from_hours(4),
+            warning: Some(Duration::from_hours(4)),
+            lifetime: Duration::from_hours(5 * 24),
+        }
+    }
 }
 
-/// The pause after the first attempt.
-pub const FIRST: Duration = Duration::from_mins(5);
-/// No pause is longer, but for the jitter.
-pub const LONGEST: Duration = Duration::from_hours(4);
+impl Schedule {
+    /// When to try again after an attempt at `now` of a message accepted at `accepted`; `made`
+    /// counts the attempts before it. `None`: its time is over, it is given up.
+    ///
+    /// The moments at which the sender is to be told something are moments of an attempt too, so
+    /// that what is told is true.
+    pub fn next(
+        &self,
+        accepted: Timestamp,
+        made: u32,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> Option<Timestamp> {
+        let end = accepted + self.lifetime;
+        if now >= end {
+            return None;
+        }
+        let next = now + self.pause(made, rng);
+        let warning = self.warning.map(|warning| accepted + warning);
+        let warning = warning.filter(|at| *at > now);
+        Some(next.min(end).min(warning.unwrap_or(next)))
+    }
+
+    /// Whether the sender is to be warned of a delay by now.
+    pub fn is_late(&self, accepted: Timestamp, now: Timestamp) -> bool {
+        self.warning
+            .is_some_and(|warning| now >= accepted + warning)
+    }
+
+    /// The pause after an attempt; `made` counts those before it.
+    pub fn pause(&self, made: u32, rng: &mut impl Rng) -> Duration {
+        let pause = self.steady(made);
+        // Up to a tenth more, so that what failed together does not come back together.
+        pause + pause.mul_f64(rng.random::<f64>() * JITTER)
+    }
+
+    fn steady(&self, made: u32) -> Duration {
+        self.first
+            .saturating_mul(1 << made.min(DOUBLINGS_MAX))
+            .min(self.longest)
+    }
+}
+
 /// Share of a pause that chance may add.
-pub const JITTER: f64 = 0.1;
+const JITTER: f64 = 0.1;
 /// More than it takes from the first pause to the longest.
-const DOUBLINGS_MAX: u32 = 10;
+const DOUBLINGS_MAX: u32 = 20;
 
 #[cfg(test)]
 mod tests {
@@ -36,8 +84,13 @@ mod tests {
 
     use super::*;
 
+    fn minutes(minutes: i64) -> Timestamp {
+        Timestamp::from_millis(minutes * 60_000)
+    }
+
     #[test]
     fn pauses_double_up_to_a_limit() {
+        let schedule = Schedule::default();
         for (made, minutes) in [
             (0, 5),
             (1, 10),
@@ -47,22 +100,60 @@ mod tests {
             (5, 160),
             (6, 240),
             (7, 240),
-            (9999, 240),
+            (u32::MAX, 240),
         ] {
-            assert_eq!(steady(made), Duration::from_mins(minutes), "{made}");
+            assert_eq!(
+                schedule.steady(made),
+                Duration::from_mins(minutes),
+                "{made}"
+            );
         }
     }
 
     #[test]
     fn chance_adds_at_most_a_tenth() {
         let mut rng = SmallRng::seed_from_u64(1);
-        let pauses: Vec<_> = (0..1000).map(|_| pause_after(0, &mut rng)).collect();
+        let schedule = Schedule::default();
+        let first = schedule.first;
+        let pauses: Vec<_> = (0..1000).map(|_| schedule.pause(0, &mut rng)).collect();
         assert!(
             pauses
                 .iter()
-                .all(|pause| *pause >= FIRST && *pause <= FIRST.mul_f64(1.1))
+                .all(|pause| *pause >= first && *pause <= first.mul_f64(1.1))
         );
-        assert!(pauses.iter().any(|pause| *pause > FIRST.mul_f64(1.08)));
-        assert!(pauses.iter().any(|pause| *pause < FIRST.mul_f64(1.02)));
+        assert!(pauses.iter().any(|pause| *pause > first.mul_f64(1.08)));
+        assert!(pauses.iter().any(|pause| *pause < first.mul_f64(1.02)));
+    }
+
+    #[test]
+    fn what_the_sender_is_told_comes_with_an_attempt() {
+        let schedule = Schedule::default();
+        let mut rng = SmallRng::seed_from_u64(1);
+        let mut next = |made, at| schedule.next(Timestamp::EPOCH, made, minutes(at), &mut rng);
+        // The warning after four hours would fall into a pause.
+        assert_eq!(next(5, 160), Some(minutes(240)));
+        assert!(next(6, 240) >= Some(minutes(480)));
+        // So would the end after five days.
+        assert_eq!(next(30, 7100), Some(minutes(7200)));
+        assert_eq!(next(31, 7200), None);
+        assert!(!schedule.is_late(Timestamp::EPOCH, minutes(239)));
+        assert!(schedule.is_late(Timestamp::EPOCH, minutes(240)));
+    }
+
+    #[test]
+    fn a_life_of_five_days_has_some_forty_attempts() {
+        let schedule = Schedule::default();
+        let mut rng = SmallRng::seed_from_u64(7);
+        let mut at = Timestamp::EPOCH;
+        let mut made = 0;
+        let mut times = vec![at];
+        while let Some(next) = schedule.next(Timestamp::EPOCH, made, at, &mut rng) {
+            assert!(next > at);
+            at = next;
+            made += 1;
+            times.push(at);
+        }
+        assert!(times.contains(&minutes(240)) && at == minutes(7200));
+        assert!((30..=45).contains(&made), "{made}");
     }
 }

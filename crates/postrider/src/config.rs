@@ -14,9 +14,11 @@ mod complaint;
 mod host;
 mod keys;
 mod limits;
+mod outgoing;
 mod table;
 mod values;
 
+pub(crate) use outgoing::Outgoing;
 pub(crate) use values::{write_duration, write_size};
 
 #[cfg(test)]
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) body_timeout: Duration,
     /// A whole session.
     pub(crate) session_timeout: Duration,
+    /// About mail for other servers.
+    pub(crate) outgoing: Outgoing,
     /// The form of the log.
     pub(crate) log: LogForm,
 }
@@ -143,6 +147,7 @@ impl Default for Config {
             command_timeout: proto::smtp::limits::COMMAND_TIMEOUT,
             body_timeout: proto::smtp::limits::BODY_TIMEOUT,
             session_timeout: proto::smtp::limits::SESSION_TIMEOUT,
+            outgoing: Outgoing::default(),
             log: LogForm::Text,
         }
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use admin::House;
 use admin::client::Client;
 use admin::socket::ControlSocket;
-use deliver::Deliverer;
 use mailtypes::{Domain, Timestamp};
 use net::{Clock, Gate};
 use store::{Embedded, Options};
@@ -18,9 +17,11 @@ use crate::config::{BadConfig, Config};
 use crate::failure::{Failure, code};
 use crate::open;
 use listeners::Listeners;
+use outward::Outward;
 use signals::Order;
 
 mod listeners;
+mod outward;
 mod settings;
 mod signals;
 mod sockets;
@@ -37,6 +38,7 @@ pub(crate) struct Server {
     gate: Gate,
     listeners: Listeners,
     domains: Arc<Mutex<Vec<Domain>>>,
+    outward: Outward,
     config: Config,
     source: Option<Source>,
     stop: watch::Sender<bool>,
@@ -85,8 +87,9 @@ impl Server {
         );
         listeners.set(&config).await.map_err(first)?;
         let domains = Arc::new(Mutex::new(config.domains.clone()));
+        let outward = Outward::new(&config);
+        let deliverer = outward.deliverer(&store, &clock, &config, wake)?;
         let control = control_task(&config.data, &store, &clock, &domains)?;
-        let deliverer = Deliverer::new(store.clone(), clock.clone(), wake);
         let delivering = tokio::spawn(deliverer.run(stopping));
         Ok(Self {
             store,
@@ -94,6 +97,7 @@ impl Server {
             gate,
             listeners,
             domains,
+            outward,
             config,
             source,
             stop,
@@ -176,6 +180,10 @@ impl Server {
             ("data", config.data != self.config.data),
             ("user", config.user != self.config.user),
             ("log", config.log != self.config.log),
+            (
+                "dns_servers",
+                config.outgoing.dns_servers != self.config.outgoing.dns_servers,
+            ),
         ] {
             if differs {
                 tracing::warn!("`{key}` has changed: that takes a restart");
@@ -188,6 +196,7 @@ impl Server {
             }
         }
         self.gate.set_limits(settings::gate(&config));
+        self.outward.take_up(&config);
         self.domains
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -76,7 +76,7 @@ fn account_view(account: &Account) -> AccountView {
 pub(super) async fn account(store: &impl Store, text: &str) -> Result<AccountId, Refusal> {
     let address = mailbox(text)?;
     match store.lookup(&address).await? {
-        Some(Listing::Account(id)) => Ok(id),
+        Some(Listing::Account(id) | Listing::Forward { account: id, .. }) => Ok(id),
         Some(Listing::Alias(targets)) => {
             let targets: Vec<_> = targets.iter().map(ToString::to_string).collect();
             let text = format!("{address} is an alias of {}", targets.join(", "));

@@ -1,7 +1,7 @@
 //! Questions about items, and orders to them.
 
 use mailtypes::ItemId;
-use store::{ItemView, Store};
+use store::{Action, ItemView, Selection, Store};
 
 use super::{item_id, mailbox, next_of};
 use crate::view::{DoneView, ItemLine, QueueView, StoryView, TraceView};
@@ -59,7 +59,7 @@ pub(super) async fn list(
     limit: usize,
 ) -> Result<Answer, Refusal> {
     let after = after.map(item_id).transpose()?;
-    let lines = store.queue(after, limit).await?;
+    let lines = store.queue(&Selection::default(), after, limit).await?;
     Ok(Answer::Queue(QueueView {
         items: lines.iter().map(ItemLine::from).collect(),
         next: next_of(&lines, limit, |line| line.id.to_string()),
@@ -67,19 +67,19 @@ pub(super) async fn list(
 }
 
 pub(super) async fn hold(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.hold(id, by).await?;
+    let count = store.operate(Action::Hold, id, None, by).await?;
     tracing::info!(target: "mail", %id, recipients = count, by, "held");
     Ok(done(format!("{id}: {} held", recipients(count))))
 }
 
 pub(super) async fn release(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.release(id, by).await?;
+    let count = store.operate(Action::Release, id, None, by).await?;
     tracing::info!(target: "mail", %id, recipients = count, by, "released");
     Ok(done(format!("{id}: {} due now", recipients(count))))
 }
 
 pub(super) async fn remove(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.remove(id, by).await?;
+    let count = store.operate(Action::Remove, id, None, by).await?;
     tracing::info!(target: "mail", %id, recipients = count, by, "removed");
     Ok(done(format!("{id}: {} removed", recipients(count))))
 }

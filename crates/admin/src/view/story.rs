@@ -17,12 +17,12 @@ pub struct StoryView {
     pub from: String,
     /// Size in octets, our added fields included.
     pub size: u64,
-    /// The client's address.
-    pub client: String,
+    /// The client's address; nothing for a message of our own making.
+    pub client: Option<String>,
     /// What the client called itself.
-    pub helo: String,
+    pub helo: Option<String>,
     /// The protocol word.
-    pub protocol: String,
+    pub protocol: Option<String>,
     /// Who logged in.
     pub login: Option<String>,
     /// TLS version and cipher.
@@ -73,20 +73,24 @@ pub struct EventView {
     pub status: Option<String>,
     /// The way and host, or who did it.
     pub detail: String,
+    /// What an attempt asked and was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<serde_json::Value>,
 }
 
 impl From<&ItemView> for StoryView {
     fn from(item: &ItemView) -> Self {
+        let origin = item.origin.as_ref();
         Self {
             id: item.id.to_string(),
             accepted: time(item.accepted),
             from: path(&item.envelope.reverse_path),
             size: item.size,
-            client: item.origin.client.to_string(),
-            helo: item.origin.helo.clone(),
-            protocol: item.origin.protocol.to_string(),
-            login: item.origin.login.clone(),
-            tls: item.origin.tls.clone(),
+            client: origin.map(|origin| origin.client.to_string()),
+            helo: origin.map(|origin| origin.helo.clone()),
+            protocol: origin.map(|origin| origin.protocol.to_string()),
+            login: origin.and_then(|origin| origin.login.clone()),
+            tls: origin.and_then(|origin| origin.tls.clone()),
             recipients: item.recipients.iter().map(recipient).collect(),
             events: item.events.iter().map(|e| event(item, e)).collect(),
             facts: serde_json::from_str(&item.facts.json).unwrap_or_default(),
@@ -161,6 +165,10 @@ fn event(item: &ItemView, event: &Event) -> EventView {
         what: event.kind.as_str().to_owned(),
         status: event.status.as_ref().map(ToString::to_string),
         detail: event.detail.clone(),
+        trail: event
+            .trail
+            .as_deref()
+            .and_then(|trail| serde_json::from_str(trail).ok()),
     }
 }
 

@@ -4,7 +4,7 @@ use admin::{Answer, Request};
 
 use super::unexpected;
 use crate::ask::ask;
-use crate::config::{Config, write_duration, write_size};
+use crate::config::{Config, Outgoing, write_duration, write_size};
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::output::Output;
@@ -65,7 +65,7 @@ fn notes(config: &Config) -> impl Iterator<Item = String> {
 
 fn describe(config: &Config) -> Vec<(&'static str, String)> {
     let join = |texts: Vec<String>| texts.join(", ");
-    vec![
+    let mut lines = vec![
         ("hostname", config.hostname.to_string()),
         ("data", config.data.display().to_string()),
         (
@@ -108,6 +108,39 @@ fn describe(config: &Config) -> Vec<(&'static str, String)> {
         ("body_timeout", write_duration(config.body_timeout)),
         ("session_timeout", write_duration(config.session_timeout)),
         ("log", format!("{:?}", config.log).to_lowercase()),
+    ];
+    lines.extend(describe_outgoing(&config.outgoing));
+    lines
+}
+
+fn describe_outgoing(outgoing: &Outgoing) -> Vec<(&'static str, String)> {
+    let or = |texts: Vec<String>, none: &str| match texts.as_slice() {
+        [] => none.to_owned(),
+        texts => texts.join(", "),
+    };
+    let texts = |list: &[std::net::SocketAddr]| list.iter().map(ToString::to_string).collect();
+    let routes = outgoing.routes_text.iter();
+    let routes = routes.map(|(domain, hop)| format!("{domain} → {hop}"));
+    let networks = outgoing.relay_networks.iter().map(ToString::to_string);
+    let schedule = &outgoing.schedule;
+    let warning = schedule.warning.unwrap_or(schedule.lifetime);
+    vec![
+        ("relay_networks", or(networks.collect(), "(nobody)")),
+        ("routes", or(routes.collect(), "(by MX records)")),
+        (
+            "dns_servers",
+            or(texts(&outgoing.dns_servers), "(those of /etc/resolv.conf)"),
+        ),
+        ("retry_first", write_duration(schedule.first)),
+        ("retry_longest", write_duration(schedule.longest)),
+        ("delay_warning", write_duration(warning)),
+        ("queue_lifetime", write_duration(schedule.lifetime)),
+        ("reply_timeout", write_duration(outgoing.reply_timeout)),
+        ("deliveries_max", outgoing.deliveries_max.to_string()),
+        (
+            "deliveries_per_host_max",
+            outgoing.deliveries_per_host_max.to_string(),
+        ),
     ]
 }
 

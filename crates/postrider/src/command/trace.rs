@@ -48,12 +48,15 @@ pub(crate) fn tell(story: &StoryView, out: &mut Output) -> std::io::Result<()> {
         .as_deref()
         .map(|login| format!(", login {login}"));
     let tls = story.tls.as_deref().map(|tls| format!(", {tls}"));
+    let origin = match (&story.protocol, &story.client, &story.helo) {
+        (Some(protocol), Some(client), Some(helo)) => {
+            format!("accepted by {protocol} from {client} ({helo})")
+        }
+        _ => "made by this server".to_owned(),
+    };
     out.line(format!(
-        "{}  accepted by {} from {} ({}){}{}",
+        "{}  {origin}{}{}",
         story.accepted,
-        story.protocol,
-        story.client,
-        story.helo,
         login.unwrap_or_default(),
         tls.unwrap_or_default(),
     ))?;

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::complaint::Complaint;
 use super::table::{Entry, unknown_key};
-use super::{Config, Listen, LogForm, limits};
+use super::{Config, Listen, LogForm, limits, outgoing};
 
 /// Every key, with an example of a right line.
 pub(super) const KEYS: [(&str, &str); 15] = [
@@ -50,11 +50,12 @@ pub(super) fn take(text: &str, found: &mut Vec<Complaint>) -> Config {
     if !found.is_empty() {
         return config;
     }
-    let known: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
+    let all = || KEYS.iter().chain(&outgoing::KEYS);
+    let known: Vec<&str> = all().map(|(name, _)| *name).collect();
     let mut domains_given = false;
     for (key, value) in table.get_ref() {
         let name: &str = key.get_ref();
-        let Some((key, example)) = KEYS.iter().find(|(known, _)| *known == name) else {
+        let Some((key, example)) = all().find(|(known, _)| *known == name) else {
             found.push(unknown_key(name, key.span(), &known));
             continue;
         };
@@ -118,7 +119,7 @@ fn take_key(config: &mut Config, entry: &Entry<'_>, found: &mut Vec<Complaint>) 
             entry.duration(&TIMEOUT_RANGE, found),
         ),
         "log" => put(&mut config.log, entry.word(&LOG_FORMS, found)),
-        other => unreachable!("{other} is in KEYS"),
+        _ => config.outgoing.take(entry, found),
     }
 }
 

@@ -26,3 +26,15 @@ pub(crate) const ERRORS_RANGE: RangeInclusive<i64> = 1..=100_000;
 /// What the timeouts may be.
 pub(crate) const TIMEOUT_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_hours(24);
+/// The times between two attempts.
+pub(crate) const RETRY_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24);
+/// Until a warning, and until a message is given up.
+pub(crate) const LIFETIME_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24 * 30);
+/// Connections to other servers at a time, unless the file says otherwise.
+pub(crate) const DELIVERIES_MAX: usize = 500;
+/// Connections to one of them at a time, unless the file says otherwise.
+pub(crate) const DELIVERIES_PER_HOST_MAX: usize = 20;
+/// What the two `deliveries` keys may be.
+pub(crate) const DELIVERIES_RANGE: RangeInclusive<i64> = 1..=100_000;

@@ -1,0 +1,290 @@
+//! Mail for other servers: takes it out of the queue as there is room, and hires workers for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mailtypes::{EnhancedCode, Host, Status, Timestamp};
+use net::Dial;
+use net::dns::Dns;
+use rand::RngExt;
+use rand::rngs::SmallRng;
+use store::{Cursor, Due, Lane, Lease, Store, StoreError};
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::limits::{IDLE_MIN, POLL, SITE_WAITING_MAX, WINDOW};
+use crate::outcome::Ending;
+use crate::patience;
+use crate::remote::job::Job;
+use crate::remote::trail::Trail;
+use crate::remote::visit::{Bag, Visit};
+use crate::route::next_hop::NextHop;
+use crate::route::table::Way;
+use crate::shared::Shared;
+use crate::sites::{Offered, Refill};
+use crate::suspects::Suspects;
+
+/// The one who hires workers.
+pub(crate) struct Away<S, R, D> {
+    shared: Arc<Shared<S, R, D>>,
+    workers: JoinSet<()>,
+    hired: std::collections::HashMap<Id, Hired>,
+    fresh: Walk,
+    again: Walk,
+    suspects: Suspects,
+    rng: SmallRng,
+    trouble: u32,
+}
+
+/// One worker at work.
+struct Hired {
+    hop: NextHop,
+    retry: bool,
+    watched: bool,
+    bag: Arc<Bag>,
+}
+
+/// How far a lane of the queue has been gone through.
+#[derive(Default)]
+struct Walk {
+    at: Option<Cursor>,
+}
+
+impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
+    pub(crate) fn new(shared: Arc<Shared<S, R, D>>, rng: SmallRng) -> Self {
+        Self {
+            shared,
+            workers: JoinSet::new(),
+            hired: std::collections::HashMap::new(),
+            fresh: Walk::default(),
+            again: Walk::default(),
+            suspects: Suspects::default(),
+            rng,
+            trouble: 0,
+        }
+    }
+
+    /// Works until told to stop, and then until all workers have gone.
+    pub(crate) async fn run(mut self, wake: Arc<Notify>) {
+        while !self.shared.is_stopping() {
+            let began = self.shared.clock.now();
+            let wait = match self.round().await {
+                Ok(wait) => {
+                    self.trouble = 0;
+                    wait
+                }
+                Err(StoreError::Closed) => {
+                    self.shared.stop();
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "mail for other servers has to wait");
+                    self.trouble = self.trouble.saturating_add(1);
+                    patience::pause(self.trouble)
+                }
+            };
+            self.rest(began + wait, &wake).await;
+        }
+        self.shared.calls.notify_waiters();
+        while let Some(left) = self.workers.join_next_with_id().await {
+            self.left(left).await;
+        }
+    }
+
+    /// Waits for something to do.
+    async fn rest(&mut self, until: Timestamp, wake: &Notify) {
+        let left = tokio::select! {
+            biased;
+            Some(left) = self.workers.join_next_with_id() => Some(left),
+            () = wake.notified() => None,
+            () = self.shared.changed.notified() => None,
+            () = self.shared.clock.sleep_until(until) => None,
+        };
+        if let Some(left) = left {
+            self.left(left).await;
+        }
+        while let Some(left) = self.workers.try_join_next_with_id() {
+            self.left(left).await;
+        }
+    }
+
+    /// Takes what there is room for and hires whom it needs; answers how long it may rest.
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        let began = self.shared.clock.now();
+        let Some(lease) = self.shared.lease.borrow().clone() else {
+            return Ok(POLL);
+        };
+        if self.shared.rescan.swap(false, Ordering::Relaxed) {
+            (self.fresh.at, self.again.at) = (None, None);
+        }
+        let limits = self.shared.settings.load().limits;
+        self.shared.sites().set_limits(limits);
+        self.refill(&lease).await?;
+        let more = self.walk(&lease, Lane::Fresh).await? | self.walk(&lease, Lane::Again).await?;
+        self.hire();
+        self.hire_for_suspects();
+        if more {
+            return Ok(Duration::ZERO);
+        }
+        // From `began`, so that what becomes due meanwhile is not slept over.
+        let next = self.shared.store.next_due(&lease, began).await?;
+        let next = next.map_or(POLL, |at| at.since(began));
+        let next = next.min(self.suspects.next(began));
+        Ok(next.clamp(IDLE_MIN, POLL))
+    }
+
+    /// Goes on through one lane. True when there may be more at once.
+    async fn walk(&mut self, lease: &Lease, lane: Lane) -> Result<bool, StoreError> {
+        let (fresh, again) = self.shared.sites().room();
+        let room = if lane == Lane::Fresh { fresh } else { again };
+        let limit = room.min(WINDOW);
+        if limit == 0 {
+            return Ok(false);
+        }
+        let walk = if lane == Lane::Fresh {
+            &self.fresh
+        } else {
+            &self.again
+        };
+        let page = self.shared.store.due(lease, lane, walk.at, limit).await?;
+        let full = page.due.len() >= limit;
+        let walk = if lane == Lane::Fresh {
+            &mut self.fresh
+        } else {
+            &mut self.again
+        };
+        walk.at = page.next;
+        self.offer_all(page.due).await;
+        Ok(full)
+    }
+
+    /// Looks for more mail where a next hop has little left.
+    async fn refill(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        let wanted = self.shared.sites().take_hungry();
+        for refill in wanted {
+            match refill {
+                Refill::Everything => (self.fresh.at, self.again.at) = (None, None),
+                Refill::Domains(hosts) => {
+                    for host in hosts {
+                        self.refill_from(lease, &host).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn refill_from(&mut self, lease: &Lease, host: &Host) -> Result<(), StoreError> {
+        // What is in hand is due still, and comes first.
+        let in_hand = self.shared.sites().in_hand().min(SITE_WAITING_MAX);
+        let limit = in_hand + SITE_WAITING_MAX;
+        let due = self.shared.store.due_at(lease, host, limit).await?;
+        self.offer_all(due).await;
+        Ok(())
+    }
+
+    async fn offer_all(&mut self, all: Vec<Due>) {
+        let settings = self.shared.settings.load_full();
+        let now = self.shared.clock.now();
+        for due in all {
+            let Way { hop, reason } = settings.routes.way(&due.address.host);
+            let Some(hop) = hop else {
+                self.nowhere(due, &reason).await;
+                continue;
+            };
+            if due.suspect {
+                if self.shared.sites().hold(&due) {
+                    self.suspects.add(due, hop, reason, now);
+                }
+                continue;
+            }
+            let offered = self.shared.sites().offer(&hop, due, &reason, now);
+            if let Offered::Down(due, down) = offered {
+                let mut status = down.status;
+                status.text = format!("not tried, since a moment ago: {}", status.text);
+                let trail = Trail::new(hop.to_string(), reason);
+                self.shared.tell(*due, Ending::Later(status), &trail).await;
+            }
+        }
+        self.shared.calls.notify_waiters();
+    }
+
+    async fn nowhere(&self, due: Due, reason: &str) {
+        if !self.shared.sites().hold(&due) {
+            return;
+        }
+        let status = Status::new(EnhancedCode::new(5, 1, 2), reason);
+        let trail = Trail::new("nowhere".to_owned(), reason.to_owned());
+        self.shared.tell(due, Ending::Never(status), &trail).await;
+    }
+
+    fn hire(&mut self) {
+        loop {
+            let Some((hop, retry)) = self.shared.sites().hire() else {
+                return;
+            };
+            let bag = Arc::new(Bag::default());
+            let visit = self.visit(&hop, &bag);
+            self.spawn(visit.run(), hop, retry, false, bag);
+        }
+    }
+
+    fn hire_for_suspects(&mut self) {
+        let now = self.shared.clock.now();
+        while let Some((due, hop, reason)) = self.suspects.take(now) {
+            let bag = Arc::new(Bag::of(vec![Job::new(due, reason)]));
+            let visit = self.visit(&hop, &bag);
+            self.spawn(visit.run_watched(), hop, false, true, bag);
+        }
+    }
+
+    fn visit(&mut self, hop: &NextHop, bag: &Arc<Bag>) -> Visit<S, R, D> {
+        let seed = self.rng.random();
+        Visit::new(Arc::clone(&self.shared), hop.clone(), Arc::clone(bag), seed)
+    }
+
+    fn spawn(
+        &mut self,
+        work: impl Future<Output = ()> + Send + 'static,
+        hop: NextHop,
+        retry: bool,
+        watched: bool,
+        bag: Arc<Bag>,
+    ) {
+        let id = self.workers.spawn(work).id();
+        let hired = Hired {
+            hop,
+            retry,
+            watched,
+            bag,
+        };
+        self.hired.insert(id, hired);
+    }
+
+    /// A worker has gone: well, or in the middle of a job, which is then to blame.
+    async fn left(&mut self, left: Result<(Id, ()), JoinError>) {
+        let (id, panic) = match left {
+            Ok((id, ())) => (id, None),
+            Err(error) => (error.id(), Some(error)),
+        };
+        let Some(hired) = self.hired.remove(&id) else {
+            return;
+        };
+        if hired.watched {
+            self.suspects.done();
+        } else {
+            self.shared.sites().leave(&hired.hop, hired.retry);
+        }
+        let (current, rest) = hired.bag.empty();
+        self.shared.let_go(rest.iter());
+        if let Some(error) = panic {
+            for due in current {
+                tracing::error!(item = %due.item, to = %due.address, %error, "a delivery came to grief");
+                let trail =
+                    Trail::new(hired.hop.to_string(), "the worker came to grief".to_owned());
+                self.shared.tell(due, Ending::Crashed, &trail).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From how an attempt ended to what is recorded of it.
+
+use mailtypes::{EnhancedCode, Status, Timestamp};
+use rand::Rng;
+use store::{Attempt, Due, Outcome};
+
+use crate::schedule::Schedule;
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Somebody else has it now.
+    Delivered(Status),
+    /// Not now.
+    Later(Status),
+    /// Never.
+    Never(Status),
+    /// What worked on it came to grief.
+    Crashed,
+}
+
+/// How an attempt at one recipient ended, and its trail.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) due: Due,
+    pub(crate) ending: Ending,
+    /// As the store keeps it.
+    pub(crate) trail: Option<String>,
+}
+
+impl Told {
+    /// As the store records it.
+    pub(crate) fn attempt(
+        &self,
+        schedule: &Schedule,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> Attempt {
+        Attempt {
+            item: self.due.item,
+            recipient: self.due.recipient,
+            outcome: outcome(&self.due, self.ending.clone(), schedule, now, rng),
+            detail: String::new(),
+            trail: self.trail.clone(),
+        }
+    }
+}
+
+/// What is recorded: a delay has its next time, and one that has lasted too long is a failure.
+pub(crate) fn outcome(
+    due: &Due,
+    ending: Ending,
+    schedule: &Schedule,
+    now: Timestamp,
+    rng: &mut impl Rng,
+) -> Outcome {
+    match ending {
+        Ending::Delivered(status) => Outcome::Delivered(status),
+        Ending::Never(status) => Outcome::Failed(status),
+        Ending::Crashed => Outcome::Crashed(now + schedule.pause(due.attempts, rng)),
+        Ending::Later(status) => match schedule.next(due.accepted, due.attempts, now, rng) {
+            Some(again) => Outcome::Deferred(status, again),
+            None => Outcome::Failed(expired(schedule, &status)),
+        },
+    }
+}
+
+/// RFC 3463 §3.5: delivery time expired
+fn expired(schedule: &Schedule, last: &Status) -> Status {
+    let secs = schedule.lifetime.as_secs();
+    let span = match secs {
+        _ if secs.is_multiple_of(DAY) => format!("{} days", secs / DAY),
+        _ if secs.is_multiple_of(HOUR) => format!("{} h", secs / HOUR),
+        _ => format!("{secs} s"),
+    };
+    Status::new(
+        EnhancedCode::new(5, 4, 7),
+        format!("given up after {span}; the last try: {last}"),
+    )
+}
+
+const DAY: u64 = 86_400;
+const HOUR: u64 = 3600;

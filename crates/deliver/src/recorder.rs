@@ -1,0 +1,110 @@
+//! Records what came of attempts, many at a time. While that fails, no further attempt begins.
+
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
+use tokio::sync::{mpsc, watch};
+
+use crate::fate;
+use crate::limits::RECORD_AT_ONCE;
+use crate::outcome::Told;
+use crate::patience;
+use crate::shared::Shared;
+
+/// The one who writes outcomes down.
+pub(crate) struct Recorder<S, R, D> {
+    shared: Arc<Shared<S, R, D>>,
+    endings: mpsc::Receiver<Told>,
+    leases: watch::Receiver<Option<Lease>>,
+    rng: SmallRng,
+}
+
+impl<S: Store, R, D> Recorder<S, R, D> {
+    pub(crate) fn new(
+        shared: Arc<Shared<S, R, D>>,
+        endings: mpsc::Receiver<Told>,
+        rng: SmallRng,
+    ) -> Self {
+        Self {
+            leases: shared.lease.clone(),
+            shared,
+            endings,
+            rng,
+        }
+    }
+
+    /// Works until `ended` says that nobody has anything more to tell.
+    pub(crate) async fn run(mut self, mut ended: watch::Receiver<bool>) {
+        let mut told = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                some = self.endings.recv_many(&mut told, RECORD_AT_ONCE) => {
+                    if some == 0 {
+                        return;
+                    }
+                }
+                _ = ended.wait_for(|ended| *ended), if !self.endings.is_closed() => {
+                    self.endings.close();
+                    continue;
+                }
+            }
+            self.record(std::mem::take(&mut told)).await;
+            self.shared.changed.notify_one();
+        }
+    }
+
+    async fn record(&mut self, told: Vec<Told>) {
+        let (dues, attempts): (Vec<Due>, Vec<Attempt>) =
+            told.into_iter().map(|told| self.attempt(told)).unzip();
+        let mut failures = 0;
+        loop {
+            let Some(lease) = self.leases.borrow_and_update().clone() else {
+                return self.shared.let_go(dues.iter());
+            };
+            match self.shared.store.record(&lease, attempts.clone()).await {
+                Ok(()) => return self.recorded(&dues, &attempts),
+                Err(StoreError::Closed) => return self.shared.let_go(dues.iter()),
+                Err(StoreError::LeaseLost) => {
+                    // What came of an attempt is true under whatever lease it is written down.
+                    if self.leases.changed().await.is_err() {
+                        return self.shared.let_go(dues.iter());
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(%error, "outcomes cannot be recorded: deliveries wait");
+                    let until = self.shared.clock.now() + patience::pause(failures);
+                    self.shared.clock.sleep_until(until).await;
+                }
+            }
+        }
+    }
+
+    fn recorded(&self, dues: &[Due], attempts: &[Attempt]) {
+        let now = self.shared.clock.now();
+        let settings = self.shared.settings.load();
+        for (due, attempt) in dues.iter().zip(attempts) {
+            fate::recorded(due, &attempt.outcome);
+            let is_late = matches!(attempt.outcome, Outcome::Deferred(..))
+                && !due.told
+                && settings.schedule.is_late(due.accepted, now);
+            if is_late {
+                self.shared.late.add(due.item);
+            }
+        }
+        self.shared.done_with(dues.iter());
+        let failed = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Failed(_));
+        if attempts.iter().any(failed) {
+            self.shared.late.notify();
+        }
+    }
+
+    fn attempt(&mut self, told: Told) -> (Due, Attempt) {
+        let schedule = self.shared.settings.load().schedule;
+        let now = self.shared.clock.now();
+        let attempt = told.attempt(&schedule, now, &mut self.rng);
+        (told.due, attempt)
+    }
+}

@@ -1,0 +1,144 @@
+//! From a next hop to a session with one of its hosts: addresses in order until one is ready.
+
+use std::net::SocketAddr;
+
+use mailtypes::{EnhancedCode, Status};
+use net::dns::Dns;
+use net::{Dial, DialError};
+use rand::Rng;
+use store::Store;
+
+use super::connection::{Connection, NoSession};
+use super::judge;
+use super::resolve::resolve;
+use super::trail::Trail;
+use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT};
+use crate::route::mx::{Host, Verdict};
+use crate::route::next_hop::NextHop;
+use crate::shared::Shared;
+
+/// One address of one host.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    name: String,
+    preference: Option<u16>,
+    address: SocketAddr,
+}
+
+/// The addresses to try, in order, and how far one has come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    endpoints: Vec<Endpoint>,
+    next: usize,
+}
+
+/// Why nobody takes the mail.
+#[derive(Clone, Debug)]
+pub(crate) struct Nobody {
+    pub(crate) status: Status,
+    /// Whether the next hop as a whole should be left alone for a while.
+    pub(crate) is_down: bool,
+}
+
+impl Plan {
+    /// Whether there is another address to try.
+    pub(crate) fn has_more(&self) -> bool {
+        self.next < self.endpoints.len()
+    }
+}
+
+/// Finds the addresses of a next hop.
+pub(crate) async fn plan<S, R: Dns, D>(
+    shared: &Shared<S, R, D>,
+    hop: &NextHop,
+    rng: &mut impl Rng,
+    trail: &mut Trail,
+) -> Result<Plan, Nobody> {
+    let own = shared.settings.load().own.clone();
+    match resolve(&shared.dns, &shared.clock, hop, &own, rng, trail).await {
+        Verdict::Try(hosts) => Ok(Plan {
+            endpoints: endpoints(hosts, hop.port),
+            next: 0,
+        }),
+        // The cache of the DNS remembers that for as long as it should be.
+        Verdict::Later(status) | Verdict::Never(status) => Err(Nobody {
+            status,
+            is_down: false,
+        }),
+        Verdict::Ask(_) => unreachable!("resolve answers all questions"),
+    }
+}
+
+fn endpoints(hosts: Vec<Host>, port: u16) -> Vec<Endpoint> {
+    let all = hosts.into_iter().flat_map(|host| {
+        let Host {
+            name,
+            preference,
+            addresses,
+        } = host;
+        addresses.into_iter().map(move |ip| Endpoint {
+            name: name.clone(),
+            preference,
+            address: SocketAddr::new(ip, port),
+        })
+    });
+    all.take(ADDRESSES_TRIED_MAX).collect()
+}
+
+/// Opens a session with the first host from where the plan stands that will have one.
+pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
+    shared: &Shared<S, R, D>,
+    plan: &mut Plan,
+    trail: &mut Trail,
+) -> Result<Connection<D::Stream>, Nobody> {
+    let mut worst: Option<Status> = None;
+    let settings = shared.settings.load_full();
+    while let Some(endpoint) = plan.endpoints.get(plan.next) {
+        plan.next += 1;
+        trail.host(&endpoint.name, endpoint.address, endpoint.preference, false);
+        let until = shared.clock.now() + CONNECT_TIMEOUT;
+        let opened = Connection::open(
+            &shared.dial,
+            &shared.clock,
+            std::sync::Arc::clone(&settings.client),
+            endpoint.for_people(),
+            endpoint.address,
+            until,
+            trail,
+        );
+        let status = match opened.await {
+            Ok(connection) => return Ok(connection),
+            Err(NoSession::Refused(refusal)) => judge::session(&refusal, &endpoint.for_people()),
+            Err(NoSession::Dial(error)) => not_reached(endpoint, &error),
+        };
+        trail.failed(status.text.clone());
+        // While one of them might take it later, it is not refused for good.
+        if worst
+            .as_ref()
+            .is_none_or(|worst| worst.code.class >= status.code.class)
+        {
+            worst = Some(status);
+        }
+    }
+    let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
+    Err(Nobody {
+        status: worst.unwrap_or_else(nothing),
+        is_down: true,
+    })
+}
+
+/// RFC 3463 §3.5: no answer from host
+fn not_reached(endpoint: &Endpoint, error: &DialError) -> Status {
+    let text = format!("{}: {error}", endpoint.for_people());
+    Status::new(EnhancedCode::new(4, 4, 1), text)
+}
+
+impl Endpoint {
+    /// The name and the address, unless they are the same.
+    fn for_people(&self) -> String {
+        if self.name.starts_with('[') {
+            return self.address.to_string();
+        }
+        format!("{} [{}]", self.name, self.address.ip())
+    }
+}

@@ -1,0 +1,59 @@
+//! Gathers what the choice of hosts asks for.
+
+use net::Clock;
+use net::dns::Dns;
+use rand::Rng;
+
+use super::trail::Trail;
+use crate::route::mx::{self, Facts, Own, Verdict};
+use crate::route::next_hop::NextHop;
+
+/// Asks the DNS until there is a verdict, which is never [`Verdict::Ask`].
+pub(crate) async fn resolve<R: Dns>(
+    dns: &R,
+    clock: &Clock,
+    hop: &NextHop,
+    own: &Own,
+    rng: &mut impl Rng,
+    trail: &mut Trail,
+) -> Verdict {
+    let mut facts = Facts::new();
+    // Ends: each round answers all its questions, and there are two rounds at most.
+    loop {
+        let questions = match mx::decide(hop, own, &facts, rng) {
+            Verdict::Ask(questions) => questions,
+            verdict => return verdict,
+        };
+        let began = clock.now();
+        let asked = questions
+            .iter()
+            .map(|question| dns.lookup(question.clone()));
+        let answers = join(asked.collect()).await;
+        for (question, answer) in questions.into_iter().zip(answers) {
+            trail.asked(&question, &answer, began, clock.now());
+            facts.insert(question, answer);
+        }
+    }
+}
+
+/// Drives several futures at once and gathers what they answer, in order.
+async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
+    std::future::poll_fn(|cx| {
+        for (future, answer) in waiting.iter_mut().filter(|(_, answer)| answer.is_none()) {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(cx) {
+                *answer = Some(value);
+            }
+        }
+        if waiting.iter().all(|(_, answer)| answer.is_some()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    waiting
+        .into_iter()
+        .filter_map(|(_, answer)| answer)
+        .collect()
+}

@@ -1,0 +1,264 @@
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+use super::*;
+
+/// A small zone: `MX example.org = 10 a.example, 20 b.example`, `A a.example = 192.0.2.1`.
+/// `!` stands for SERVFAIL, `?` for a name that does not exist; nothing for no such records.
+fn facts(zone: &[&str]) -> Facts {
+    zone.iter().map(|line| fact(line)).collect()
+}
+
+fn fact(line: &str) -> (Question, Result<Answer, DnsError>) {
+    let (question, data) = line.split_once(" =").unwrap();
+    let (kind, name) = question.split_once(' ').unwrap();
+    let data = data.trim();
+    let list: Vec<&str> = data.split(", ").filter(|entry| !entry.is_empty()).collect();
+    let (kind, records) = match kind {
+        "MX" => (Kind::Mx, Records::Mx(mx_records(&list))),
+        "A" => (Kind::A, Records::A(parsed(&list))),
+        _ => (Kind::Aaaa, Records::Aaaa(parsed(&list))),
+    };
+    let question = Question {
+        name: DnsName::parse(name).unwrap(),
+        kind,
+    };
+    let answer = match data {
+        "!" => Err(DnsError::ServFail("192.0.2.53".to_owned())),
+        "?" => Err(DnsError::NoSuchName),
+        _ => Ok(Answer {
+            records,
+            aliases: Vec::new(),
+            ttl: Duration::from_secs(60),
+        }),
+    };
+    (question, answer)
+}
+
+fn parsed<T: std::str::FromStr>(list: &[&str]) -> Vec<T> {
+    list.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn mx_records(list: &[&str]) -> Vec<MxRecord> {
+    let record = |text: &&str| {
+        let (preference, exchange) = text.split_once(' ')?;
+        Some(MxRecord {
+            preference: preference.parse().ok()?,
+            exchange: match exchange {
+                "." => Exchange::Root,
+                "bad" => Exchange::Bad("a b".to_owned()),
+                host => Exchange::Host(DnsName::parse(host).ok()?),
+            },
+        })
+    };
+    list.iter().filter_map(record).collect()
+}
+
+fn own() -> Own {
+    Own {
+        hostname: Domain::parse("mx.home.example").unwrap(),
+        addresses: vec![[192, 0, 2, 99].into()],
+    }
+}
+
+fn decided(hop: &str, zone: &[&str]) -> String {
+    let hop = NextHop::parse(hop).unwrap();
+    let mut rng = SmallRng::seed_from_u64(1);
+    match decide(&hop, &own(), &facts(zone), &mut rng) {
+        Verdict::Ask(questions) => {
+            let texts: Vec<String> = questions
+                .iter()
+                .map(|q| format!("{:?} {}", q.kind, q.name.as_str()))
+                .collect();
+            format!("ask {}", texts.join(", "))
+        }
+        Verdict::Try(hosts) => {
+            let texts: Vec<String> = hosts
+                .iter()
+                .map(|host| format!("{} {:?}", host.name, host.addresses))
+                .collect();
+            texts.join(", ")
+        }
+        Verdict::Later(status) => format!("later {status}"),
+        Verdict::Never(status) => format!("never {status}"),
+    }
+}
+
+#[track_caller]
+fn check(hop: &str, zone: &[&str], expect: &str) {
+    assert_eq!(decided(hop, zone), expect, "{hop} {zone:?}");
+}
+
+const A: [&str; 2] = ["A a.example = 192.0.2.1", "AAAA a.example ="];
+const B: [&str; 2] = ["A b.example = 192.0.2.2", "AAAA b.example ="];
+const SELF: [&str; 2] = ["A mx.home.example = 192.0.2.99", "AAAA mx.home.example ="];
+
+fn zone<'a>(mx: &'a str, more: &[[&'a str; 2]]) -> Vec<&'a str> {
+    let mut all = vec![mx];
+    all.extend(more.iter().flatten());
+    all
+}
+
+#[test]
+fn hosts_come_in_the_order_of_preference() {
+    check("example.org", &[], "ask Mx example.org");
+    let mx = "MX example.org = 20 b.example, 10 a.example";
+    check(
+        "example.org",
+        &[mx],
+        "ask Aaaa a.example, A a.example, Aaaa b.example, A b.example",
+    );
+    check(
+        "example.org",
+        &zone(mx, &[A, B]),
+        "a.example [192.0.2.1], b.example [192.0.2.2]",
+    );
+}
+
+#[test]
+fn equals_come_in_an_order_of_chance() {
+    let facts = facts(&zone(
+        "MX example.org = 10 a.example, 10 b.example",
+        &[A, B],
+    ));
+    let hop = NextHop::parse("example.org").unwrap();
+    let mut rng = SmallRng::seed_from_u64(1);
+    let mut first = |_| match decide(&hop, &own(), &facts, &mut rng) {
+        Verdict::Try(hosts) => hosts[0].name.clone(),
+        other => panic!("{other:?}"),
+    };
+    let firsts: Vec<String> = (0..100).map(&mut first).collect();
+    let a = firsts.iter().filter(|name| *name == "a.example").count();
+    assert!((20..80).contains(&a), "{a} of 100");
+}
+
+#[test]
+fn null_mx_means_no_mail() {
+    // RFC 7505 §3
+    check(
+        "example.org",
+        &["MX example.org = 0 ."],
+        "never 5.1.10 the domain example.org takes no mail (null MX)",
+    );
+    check(
+        "example.org",
+        &zone("MX example.org = 0 ., 10 a.example", &[A]),
+        "a.example [192.0.2.1]",
+    );
+}
+
+#[test]
+fn the_domain_itself_only_on_an_empty_answer() {
+    check(
+        "a.example",
+        &zone("MX a.example =", &[A]),
+        "a.example [192.0.2.1]",
+    );
+    check(
+        "a.example",
+        &zone("MX a.example = !", &[A]),
+        "later 4.4.3 cannot look up the MX records of a.example: \
+         the DNS server 192.0.2.53 failed (SERVFAIL)",
+    );
+    check(
+        "a.example",
+        &zone("MX a.example = ?", &[A]),
+        "never 5.1.2 the domain a.example does not exist",
+    );
+    check(
+        "a.example",
+        &["MX a.example =", "A a.example =", "AAAA a.example ="],
+        "never 5.4.4 no mail exchanger of a.example has an address",
+    );
+}
+
+#[test]
+fn hosts_without_addresses_are_passed_over() {
+    let mx = "MX example.org = 10 a.example, 20 b.example";
+    let gone = ["A a.example = ?", "AAAA a.example = ?"];
+    let ill = ["A a.example = !", "AAAA a.example ="];
+    check(
+        "example.org",
+        &zone(mx, &[gone, B]),
+        "b.example [192.0.2.2]",
+    );
+    check("example.org", &zone(mx, &[ill, B]), "b.example [192.0.2.2]");
+    let only = "MX example.org = 10 a.example";
+    check(
+        "example.org",
+        &zone(only, &[gone]),
+        "never 5.4.4 no mail exchanger of example.org has an address",
+    );
+    check(
+        "example.org",
+        &zone(only, &[ill]),
+        "later 4.4.3 cannot find a.example: the DNS server 192.0.2.53 failed (SERVFAIL)",
+    );
+    check(
+        "example.org",
+        &["MX example.org = 10 bad"],
+        "never 5.4.4 no MX of example.org names a host",
+    );
+}
+
+#[test]
+fn one_family_is_enough() {
+    let six = ["A a.example = !", "AAAA a.example = 2001:db8::1"];
+    check(
+        "a.example",
+        &zone("MX a.example =", &[six]),
+        "a.example [2001:db8::1]",
+    );
+    let both = [
+        "A a.example = 192.0.2.1, 192.0.2.3",
+        "AAAA a.example = 2001:db8::1",
+    ];
+    check(
+        "a.example",
+        &zone("MX a.example =", &[both]),
+        "a.example [2001:db8::1, 192.0.2.1, 192.0.2.3]",
+    );
+}
+
+#[test]
+fn never_to_one_that_is_no_better_than_ourselves() {
+    let looped = "never 5.4.6 the MX records of example.org lead back to this server, \
+                  which is not its home";
+    check(
+        "example.org",
+        &zone(
+            "MX example.org = 10 a.example, 20 mx.home.example, 30 b.example",
+            &[A, SELF, B],
+        ),
+        "a.example [192.0.2.1]",
+    );
+    for mx in [
+        "MX example.org = 10 mx.home.example, 20 b.example",
+        "MX example.org = 10 mx.home.example, 10 b.example",
+        "MX example.org = 10 b.example, 10 mx.home.example",
+    ] {
+        check("example.org", &zone(mx, &[SELF, B]), looped);
+    }
+    // Another name for one of our addresses, and loopback.
+    for address in ["192.0.2.99", "127.0.0.2"] {
+        let a = format!("A a.example = {address}");
+        let hosts = [[a.as_str(), "AAAA a.example ="], B];
+        let mx = "MX example.org = 10 a.example, 20 b.example";
+        check("example.org", &zone(mx, &hosts), looped);
+    }
+}
+
+#[test]
+fn configured_hosts_are_taken_as_they_are() {
+    check("[192.0.2.7]:26", &[], "[192.0.2.7]:26 [192.0.2.7]");
+    check("[a.example]:26", &[], "ask Aaaa a.example, A a.example");
+    check("[a.example]:26", &A, "a.example [192.0.2.1]");
+    // What we were told to use and cannot find is not the sender's fault.
+    check(
+        "[a.example]:26",
+        &["A a.example = ?", "AAAA a.example = ?"],
+        "later 4.4.3 the host a.example of a configured route has no address",
+    );
+}

@@ -1,0 +1,154 @@
+//! What the deliverer and its workers have in common.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use mailtypes::{ItemId, Status};
+use net::Clock;
+use store::{Begun, Due, Lease, Store};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::limits::{DOWN_FIRST, DOWN_MAX};
+use crate::outcome::{Ending, Told};
+use crate::remote::job::Job;
+use crate::remote::trail::Trail;
+use crate::remote::{Ahead, Source};
+use crate::reports::Late;
+use crate::route::next_hop::NextHop;
+use crate::settings::Settings;
+use crate::sites::Sites;
+
+/// What all parts of a deliverer have in common.
+pub(crate) struct Shared<S, R, D> {
+    pub(crate) store: S,
+    pub(crate) dns: R,
+    pub(crate) dial: D,
+    pub(crate) clock: Clock,
+    pub(crate) settings: Arc<ArcSwap<Settings>>,
+    pub(crate) lease: watch::Receiver<Option<Lease>>,
+    /// Wakes workers that stand by.
+    pub(crate) calls: Notify,
+    /// Wakes the one who hires workers.
+    pub(crate) changed: Notify,
+    pub(crate) endings: mpsc::Sender<Told>,
+    pub(crate) sites: Mutex<Sites>,
+    pub(crate) ahead: Ahead,
+    /// Whom the senders of late messages are to be told about, and who waits to tell them.
+    pub(crate) late: Late,
+    /// Something fell out of hand without being recorded: the queue is gone through anew.
+    pub(crate) rescan: AtomicBool,
+    /// Next hops that could not be reached may be tried at once.
+    pub(crate) forgive: Arc<AtomicBool>,
+    pub(crate) stopping: AtomicBool,
+}
+
+impl<S, R, D> Shared<S, R, D> {
+    pub(crate) fn sites(&self) -> MutexGuard<'_, Sites> {
+        // Each change is complete before anything can panic.
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells all parts to stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.changed.notify_one();
+        self.calls.notify_waiters();
+    }
+
+    /// Returns when it is time to stop.
+    pub(crate) async fn stopped(&self) {
+        loop {
+            let call = self.calls.notified();
+            tokio::pin!(call);
+            call.as_mut().enable();
+            if self.is_stopping() {
+                return;
+            }
+            call.await;
+        }
+    }
+
+    /// Recipients go back to the queue as they are.
+    pub(crate) fn let_go<'a>(&self, recipients: impl Iterator<Item = &'a Due>) {
+        let _ = self.sites().release(recipients);
+        self.rescan.store(true, Ordering::Relaxed);
+        self.released();
+    }
+
+    /// Recipients have been dealt with.
+    pub(crate) fn done_with<'a>(&self, recipients: impl Iterator<Item = &'a Due>) {
+        if self.sites().release(recipients) {
+            self.rescan.store(true, Ordering::Relaxed);
+        }
+        self.released();
+    }
+
+    fn released(&self) {
+        self.changed.notify_one();
+        if self.late.is_waiting() {
+            self.late.notify();
+        }
+    }
+
+    /// An attempt has ended. Waits when too many outcomes wait to be recorded.
+    pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
+        let trail = Some(trail.write());
+        let told = Told { due, ending, trail };
+        if let Err(unsent) = self.endings.send(told).await {
+            // Nobody records any more: the store is closed.
+            self.let_go(std::iter::once(&unsent.0.due));
+        }
+    }
+
+    /// The same for several.
+    pub(crate) async fn tell_all(&self, recipients: &[Due], ending: &Ending, trail: &Trail) {
+        for due in recipients {
+            self.tell(due.clone(), ending.clone(), trail).await;
+        }
+    }
+
+    pub(crate) fn put_back(&self, hop: &NextHop, job: Job) {
+        self.sites().put_back(hop, job);
+        self.changed.notify_one();
+    }
+
+    /// Nobody was reached at a next hop; answers what waited for it.
+    pub(crate) fn site_failed(&self, hop: &NextHop, status: &Status) -> Vec<Job> {
+        let now = self.clock.now();
+        // A message that failed is not due again before its next hop may be tried again.
+        let first = DOWN_FIRST.min(self.settings.load().schedule.first / 2);
+        self.sites().failed(hop, status, |failures| {
+            now + first.saturating_mul(1 << failures.min(16)).min(DOWN_MAX)
+        })
+    }
+}
+
+impl<S: Store, R, D> Shared<S, R, D> {
+    /// Marks recipients as in hand before anything is tried that cannot be taken back; `None` when
+    /// that cannot be done.
+    pub(crate) async fn begin(
+        &self,
+        marks: Vec<(ItemId, u32)>,
+        watched: bool,
+    ) -> Option<Vec<Begun>> {
+        let lease = self.lease.borrow().clone()?;
+        match self.store.begin(&lease, marks, watched).await {
+            Ok(begun) => Some(begun),
+            Err(error) => {
+                tracing::warn!(%error, "deliveries cannot begin");
+                None
+            }
+        }
+    }
+
+    /// Opens the message of a job; `None` when the queue has it no more.
+    pub(crate) async fn open(&self, job: &Job) -> Option<Source> {
+        let size = job.recipients.first()?.size;
+        self.ahead.open(&self.store, job.item(), size).await
+    }
+}

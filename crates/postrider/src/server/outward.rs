@@ -1,0 +1,72 @@
+//! Delivery as the server runs it, and how it follows the configuration.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use deliver::Deliverer;
+use net::dns::Resolver;
+use net::{Clock, TcpDial};
+use receive::Policy;
+use store::Embedded;
+use tokio::sync::Notify;
+
+use super::settings;
+use crate::config::{Config, Listen};
+use crate::failure::{Failure, code};
+
+/// What delivery goes by, and may change while it runs.
+pub(super) struct Outward {
+    deliver: Arc<ArcSwap<deliver::Settings>>,
+    receive: Arc<ArcSwap<receive::Settings>>,
+}
+
+impl Outward {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            deliver: Arc::new(ArcSwap::from_pointee(settings::deliver(config))),
+            receive: Arc::new(ArcSwap::from_pointee(addressing(config))),
+        }
+    }
+
+    /// A deliverer over the network and the DNS of this machine.
+    pub(super) fn deliverer(
+        &self,
+        store: &Embedded,
+        clock: &Clock,
+        config: &Config,
+        wake: Arc<Notify>,
+    ) -> Result<Deliverer<Embedded, Resolver, TcpDial>, Failure> {
+        let dns = net::dns::resolver(&settings::dns(config), clock.clone()).map_err(|error| {
+            Failure::new(
+                code::CONFIG,
+                format!("cannot ask the DNS: {error}"),
+                "name a server: dns_servers = [\"127.0.0.1:53\"]",
+            )
+        })?;
+        let policy = Policy {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: Arc::clone(&self.receive),
+        };
+        Ok(Deliverer::new(
+            store.clone(),
+            dns,
+            TcpDial::new(clock.clone()),
+            Arc::new(policy),
+            clock.clone(),
+            Arc::clone(&self.deliver),
+            wake,
+        ))
+    }
+
+    pub(super) fn take_up(&self, config: &Config) {
+        self.deliver.store(Arc::new(settings::deliver(config)));
+        self.receive.store(Arc::new(addressing(config)));
+    }
+}
+
+/// What holds for addresses, whatever listener they come by.
+fn addressing(config: &Config) -> receive::Settings {
+    let any = Listen::plain(([127, 0, 0, 1], 25).into());
+    settings::receive(config, config.listen.first().unwrap_or(&any))
+}
