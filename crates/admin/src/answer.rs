@@ -1,20 +1,23 @@
 //! From a request to an answer: the same for the socket and for the files of a stopped server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mailtypes::{Domain, ItemId, Mailbox};
+use mailtypes::{Domain, ItemId, Mailbox, Timestamp};
 use store::{MessageReader, Store};
 
 use crate::view::{AuditView, CheckView, ProblemView, StatusView};
 use crate::{Answer, Kind, Refusal, Request};
 
 mod alias;
+mod delivery;
 mod directory;
 mod mail;
+mod order;
 mod queue;
 
 /// What an answer depends on besides the store.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct House {
     /// Domains whose mail is ours; `None` when no configuration is at hand to tell.
     pub domains: Option<Vec<Domain>>,
@@ -22,6 +25,16 @@ pub struct House {
     pub uptime: Option<Duration>,
     /// The program's version.
     pub version: &'static str,
+    /// The time.
+    pub now: Timestamp,
+    /// What delivers; `None` when nothing does.
+    pub delivery: Option<Arc<dyn Delivery>>,
+}
+
+/// What an operator may ask of delivery.
+pub trait Delivery: std::fmt::Debug + Send + Sync {
+    /// Something is due now, also for hosts that could not be reached a moment ago.
+    fn try_at_once(&self);
 }
 
 /// An answer, and the octets that belong to it.
@@ -47,13 +60,17 @@ pub async fn answer(
             before,
             limit,
         } => queue::trace(store, &what, before.as_deref(), page(limit)).await,
-        Request::QueueList { after, limit } => {
-            queue::list(store, after.as_deref(), page(limit)).await
-        }
+        Request::QueueList {
+            which,
+            after,
+            limit,
+        } => queue::list(store, house, &which, after.as_deref(), page(limit)).await,
         Request::QueueShow { id } => queue::show(store, item_id(&id)?).await,
-        Request::Hold { id } => queue::hold(store, item_id(&id)?, by).await,
-        Request::Release { id } => queue::release(store, item_id(&id)?, by).await,
-        Request::Remove { id } => queue::remove(store, item_id(&id)?, by).await,
+        Request::Order {
+            order,
+            which,
+            after,
+        } => order::carry_out(store, house, order, &which, after.as_deref(), by).await,
         Request::Audit => audit(store).await,
         Request::Check => check(store).await,
         Request::AccountAdd {
@@ -68,6 +85,12 @@ pub async fn answer(
             address,
             password_hash,
         } => directory::passwd(store, &address, &password_hash).await,
+        Request::AccountDeliver {
+            address,
+            maildir,
+            forward,
+            keep,
+        } => delivery::set(store, house, &address, maildir, &forward, keep).await,
         Request::AliasSet { address, targets } => {
             alias::set(store, house, &address, &targets).await
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The form of [`Request`] and [`crate::Answer`] on the control socket.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One line on the control socket: a request with the version of its form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub enum Request {
     },
     /// Items with open recipients, oldest first.
     QueueList {
+        /// Which of them.
+        #[serde(default, skip_serializing_if = "Which::is_all")]
+        which: Which,
         /// Only items behind this one.
         after: Option<String>,
         /// At most so many.
@@ -41,20 +44,14 @@ pub enum Request {
         /// Its queue id.
         id: String,
     },
-    /// Keeps an item from being delivered.
-    Hold {
-        /// Its queue id.
-        id: String,
-    },
-    /// Lets a held item go, or tries a waiting one at once.
-    Release {
-        /// Its queue id.
-        id: String,
-    },
-    /// Ends an item; its mail goes nowhere.
-    Remove {
-        /// Its queue id.
-        id: String,
+    /// Does something to items of the queue: a page of them, oldest first.
+    Order {
+        /// What.
+        order: Order,
+        /// To which.
+        which: Which,
+        /// Only items behind this one.
+        after: Option<String>,
     },
     /// Whether the books balance.
     Audit,
@@ -85,6 +82,17 @@ pub enum Request {
         address: String,
         /// The password as a PHC string.
         password_hash: String,
+    },
+    /// Says where the mail of an account goes, in place of what held before.
+    AccountDeliver {
+        /// The address of the account.
+        address: String,
+        /// Into this Maildir; else into folders of this server.
+        maildir: Option<String>,
+        /// On to these addresses.
+        forward: Vec<String>,
+        /// A copy stays here when it goes on.
+        keep: bool,
     },
     /// Adds an alias or replaces its targets.
     AliasSet {
@@ -123,6 +131,50 @@ pub enum Request {
     },
 }
 
+/// What can be done to items of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Keep them from being delivered.
+    Hold,
+    /// Let held ones go, and try waiting ones at once.
+    Release,
+    /// Try waiting ones at once.
+    Retry,
+    /// End them; their mail goes nowhere.
+    Remove,
+}
+
+/// Which items are meant: those for which all that is given holds; nothing given means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// The one with this queue id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Those with open recipients at this domain, and of these only such recipients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Those of this sender; empty for reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// Those that were accepted longer ago than so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<u64>,
+}
+
+impl Which {
+    /// Whether it is one item as a whole.
+    pub fn names_one(&self) -> bool {
+        self.id.is_some() && self.sender.is_none() && self.older_than.is_none()
+    }
+
+    /// Whether nothing is left out.
+    pub fn is_all(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +182,7 @@ mod tests {
     #[test]
     fn requests_write_and_parse_back() {
         let request = Request::QueueList {
+            which: Which::default(),
             after: None,
             limit: 100,
         };
@@ -140,7 +193,7 @@ mod tests {
         let text = serde_json::to_string(&line).unwrap();
         assert_eq!(
             text,
-            r#"{"version":1,"request":{"ask":"queue_list","after":null,"limit":100}}"#
+            r#"{"version":2,"request":{"ask":"queue_list","after":null,"limit":100}}"#
         );
         assert_eq!(
             serde_json::from_str::<Line>(&text).unwrap().request,
@@ -150,7 +203,7 @@ mod tests {
 
     #[test]
     fn who_asks_cannot_be_claimed() {
-        let forged = r#"{"version":1,"request":{"ask":"hold","id":"01JD5M0F7QK2Z","by":"root"}}"#;
+        let forged = r#"{"version":2,"request":{"ask":"order","order":"hold","which":{},"after":null,"by":"root"}}"#;
         assert!(serde_json::from_str::<Line>(forged).is_err());
     }
 }

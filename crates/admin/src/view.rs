@@ -21,6 +21,8 @@ pub enum Answer {
     Queue(QueueView),
     /// An order was carried out.
     Done(DoneView),
+    /// An order to items of the queue was carried out.
+    Order(OrderView),
     /// The books.
     Audit(AuditView),
     /// What a reading of all bodies found.
@@ -105,6 +107,17 @@ pub struct DoneView {
     pub message: String,
 }
 
+/// What an order to items of the queue came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderView {
+    /// Items that it applied to.
+    pub items: u64,
+    /// Their recipients.
+    pub recipients: u64,
+    /// The `after` that goes on, when there may be more.
+    pub next: Option<String>,
+}
+
 /// The books of the queue: accepted = delivered + bounced + suppressed + removed + open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditView {
@@ -162,6 +175,15 @@ pub struct AccountView {
     pub address: String,
     /// When it was added.
     pub created: String,
+    /// Its mail goes into this Maildir instead of a mailbox here.
+    #[serde(default)]
+    pub maildir: Option<String>,
+    /// Its mail goes on to these.
+    #[serde(default)]
+    pub forward: Vec<String>,
+    /// A copy stays here when it goes on.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// Aliases by address.

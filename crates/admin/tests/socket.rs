@@ -23,6 +23,8 @@ async fn with_socket(asks: impl FnOnce(PathBuf) + Send + 'static) {
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
         version: "0",
+        now: Timestamp::from_millis(1_795_468_687_042),
+        delivery: None,
     };
     let socket = ControlSocket::bind(folder.path()).unwrap();
     let serving = {
@@ -90,11 +92,11 @@ async fn nonsense_is_refused_and_long_lines_end_it() {
             answer
         };
         assert!(said(b"hello\n").contains("does not understand"));
-        let newer = br#"{"version":2,"request":{"ask":"audit"}}"#;
+        let newer = br#"{"version":99,"request":{"ask":"audit"}}"#;
         assert!(said(&[newer.as_slice(), b"\n"].concat()).contains("differ in version"));
-        assert!(said(br#"{"version":1,"request":{"ask":"audit"}}"#).is_empty());
+        assert!(said(br#"{"version":2,"request":{"ask":"audit"}}"#).is_empty());
         assert!(said(&vec![b' '; 100_000]).is_empty());
-        let two = "{\"version\":1,\"request\":{\"ask\":\"audit\"}}\n".repeat(2);
+        let two = "{\"version\":2,\"request\":{\"ask\":\"audit\"}}\n".repeat(2);
         assert_eq!(said(two.as_bytes()).lines().count(), 2);
     })
     .await;

@@ -188,7 +188,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
         for due in all {
-            let Way { hop, reason } = settings.routes.way(&due.address.host);
+            let Way { hop, reason } = settings.routes.way(&due.address.host, &settings.own);
             let Some(hop) = hop else {
                 self.nowhere(due, &reason).await;
                 continue;

@@ -35,7 +35,7 @@ pub struct Deliverer<S, R, D> {
 }
 
 /// What others may ask of a running deliverer.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Handle {
     wake: Arc<Notify>,
     forgive: Arc<AtomicBool>,

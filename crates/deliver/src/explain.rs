@@ -38,14 +38,14 @@ pub async fn explain_route<R: Dns>(
         && settings.domains.contains(domain)
     {
         return Explained {
-            hop: "here".to_owned(),
+            hop: "this server".to_owned(),
             reason: format!("{} is a domain of ours", domain.as_str()),
             dns: Vec::new(),
             hosts: Vec::new(),
             status: None,
         };
     }
-    let way = settings.routes.way(&address.host);
+    let way = settings.routes.way(&address.host, &settings.own);
     let Some(hop) = way.hop else {
         return Explained {
             hop: "nowhere".to_owned(),

@@ -40,6 +40,8 @@ pub(crate) fn ask_for_body(
                 domains: place.domains,
                 uptime: None,
                 version: env!("CARGO_PKG_VERSION"),
+                now: Clock::system().now(),
+                delivery: None,
             };
             let answer = runtime.block_on(on_files(&store, &house, request, &by, body));
             store.close();

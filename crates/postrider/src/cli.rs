@@ -44,6 +44,9 @@ pub(crate) enum Verb {
     /// The queue: what is on its way.
     #[command(subcommand)]
     Queue(command::queue::Verb),
+    /// Why something is as it is, without doing it.
+    #[command(subcommand)]
+    Explain(command::explain::Verb),
     /// Proves that every accepted recipient has exactly one end or is in the queue.
     Audit,
 }
@@ -61,6 +64,7 @@ impl Verb {
             Verb::Mail(verb) => command::mail::run(global, verb, out),
             Verb::Trace(args) => command::trace::run(global, args, out),
             Verb::Queue(verb) => command::queue::run(global, verb, out),
+            Verb::Explain(verb) => command::explain::run(global, verb, out),
             Verb::Audit => command::audit::run(global, out),
         }
     }
@@ -108,6 +112,15 @@ mod tests {
             "queue hold 01JD5M0F7QK2Z",
             "queue release 01JD5M0F7QK2Z",
             "queue remove 01JD5M0F7QK2Z",
+            "queue list --domain example.net --sender <> --older-than 2h --limit 5",
+            "queue retry --domain example.net",
+            "queue flush",
+            "queue flush --domain example.net",
+            "queue remove --sender a@example.net --older-than 48h",
+            "account deliver ann@example.org",
+            "account deliver ann@example.org --forward a@example.net --forward b@example.net --keep",
+            "account deliver ann@example.org --maildir /home/ann/Maildir",
+            "explain route ann@example.net",
             "audit --data ./postrider-data",
         ] {
             parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -120,6 +133,11 @@ mod tests {
             "",
             "frobnicate",
             "queue",
+            "queue remove",
+            "queue retry",
+            "queue list --older-than yesterday",
+            "account deliver ann@example.org --keep",
+            "explain",
             "mail show ann@example.org",
             "serve --port 25",
         ] {

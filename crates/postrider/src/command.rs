@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod alias;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod mail;
 pub(crate) mod queue;
 pub(crate) mod quickstart;

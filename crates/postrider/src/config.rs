@@ -19,7 +19,7 @@ mod table;
 mod values;
 
 pub(crate) use outgoing::Outgoing;
-pub(crate) use values::{write_duration, write_size};
+pub(crate) use values::{duration as parse_duration, write_duration, write_size};
 
 #[cfg(test)]
 mod tests;

@@ -33,22 +33,60 @@ impl Output {
 
     /// Rows under a head, each column as wide as its widest cell.
     pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-            widest.max(head[column].chars().count())
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let head: Vec<String> = head.iter().map(ToString::to_string).collect();
-        for row in std::iter::once(&head).chain(rows) {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
-            self.line(cells.join("  ").trim_end())?;
+        let mut table = Table::new(head);
+        table.rows(rows, self)?;
+        if rows.is_empty() {
+            table.head(self)?;
         }
         Ok(())
+    }
+}
+
+/// A table that is printed as its rows come: a column becomes wider when it has to.
+#[derive(Debug)]
+pub(crate) struct Table {
+    head: Vec<String>,
+    widths: Vec<usize>,
+    begun: bool,
+}
+
+impl Table {
+    /// Nothing is printed yet.
+    pub(crate) fn new(head: &[&str]) -> Self {
+        Self {
+            head: head.iter().map(ToString::to_string).collect(),
+            widths: head.iter().map(|cell| cell.chars().count()).collect(),
+            begun: false,
+        }
+    }
+
+    /// Prints some rows; before the first ones the head.
+    pub(crate) fn rows(&mut self, rows: &[Vec<String>], out: &mut Output) -> io::Result<()> {
+        for row in rows {
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if !rows.is_empty() {
+            self.head(out)?;
+        }
+        rows.iter().try_for_each(|row| self.line(row, out))
+    }
+
+    fn head(&mut self, out: &mut Output) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        self.line(&self.head, out)
+    }
+
+    fn line(&self, row: &[String], out: &mut Output) -> io::Result<()> {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&self.widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        out.line(cells.join("  ").trim_end())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::{BadConfig, Config};
 use crate::failure::{Failure, code};
 use crate::open;
 use listeners::Listeners;
-use outward::Outward;
+use outward::{Delivery, Outward};
 use signals::Order;
 
 mod listeners;
@@ -28,6 +28,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use outward::explain;
 pub(crate) use signals::{Orders, notify_ready};
 pub(crate) use sockets::Sockets;
 
@@ -89,7 +90,8 @@ impl Server {
         let domains = Arc::new(Mutex::new(config.domains.clone()));
         let outward = Outward::new(&config);
         let deliverer = outward.deliverer(&store, &clock, &config, wake)?;
-        let control = control_task(&config.data, &store, &clock, &domains)?;
+        let delivery = Arc::new(Delivery(deliverer.handle()));
+        let control = control_task(&config.data, &store, &clock, &domains, delivery)?;
         let delivering = tokio::spawn(deliverer.run(stopping));
         Ok(Self {
             store,
@@ -241,6 +243,7 @@ fn control_task(
     store: &Embedded,
     clock: &Clock,
     domains: &Arc<Mutex<Vec<Domain>>>,
+    delivery: Arc<Delivery>,
 ) -> Result<JoinHandle<()>, Failure> {
     let socket = ControlSocket::bind(data).map_err(|error| {
         let path = data.join(admin::socket::NAME);
@@ -262,6 +265,8 @@ fn control_task(
         ),
         uptime: Some(clock.now().since(started)),
         version: env!("CARGO_PKG_VERSION"),
+        now: clock.now(),
+        delivery: Some(Arc::<Delivery>::clone(&delivery)),
     };
     Ok(tokio::spawn(
         async move { socket.serve(store, house).await },

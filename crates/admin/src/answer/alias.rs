@@ -19,18 +19,11 @@ pub(super) async fn set(
 ) -> Result<Answer, Refusal> {
     let address = mailbox(address)?.folded();
     check_ours(house, &address)?;
-    if targets.is_empty() || targets.len() > TARGETS_MAX {
-        let text = format!("an alias has 1 to {TARGETS_MAX} targets");
-        return Err(Refusal::new(Kind::Data, text));
-    }
     let targets: Vec<Mailbox> = targets
         .iter()
         .map(|t| mailbox(t))
         .collect::<Result<_, _>>()?;
-    for target in &targets {
-        check_target(store, house, &address, target).await?;
-    }
-    check_loop(store, &address, &targets).await?;
+    check_targets(store, house, &address, &targets).await?;
     let written: Vec<_> = targets.iter().map(ToString::to_string).collect();
     let text = format!("alias {address} stands for {}", written.join(", "));
     store.set_alias(Alias { address, targets }).await?;
@@ -61,6 +54,23 @@ fn alias_view(alias: &Alias) -> AliasView {
         address: alias.address.to_string(),
         targets: alias.targets.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Whether mail for `address` may go on to all of these.
+pub(super) async fn check_targets(
+    store: &impl Store,
+    house: &House,
+    address: &Mailbox,
+    targets: &[Mailbox],
+) -> Result<(), Refusal> {
+    if targets.is_empty() || targets.len() > TARGETS_MAX {
+        let text = format!("{address} may stand for 1 to {TARGETS_MAX} others");
+        return Err(Refusal::new(Kind::Data, text));
+    }
+    for target in targets {
+        check_target(store, house, address, target).await?;
+    }
+    check_loop(store, address, targets).await
 }
 
 /// A target at a domain of ours must be an account or an alias now.

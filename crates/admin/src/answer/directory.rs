@@ -69,6 +69,14 @@ fn account_view(account: &Account) -> AccountView {
     AccountView {
         address: account.address.to_string(),
         created: story_time(account.created),
+        maildir: account.delivery.maildir.clone(),
+        forward: account
+            .delivery
+            .forward
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        keep: account.delivery.keep,
     }
 }
 

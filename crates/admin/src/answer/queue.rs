@@ -1,11 +1,11 @@
-//! Questions about items, and orders to them.
+//! Questions about items.
 
-use mailtypes::ItemId;
-use store::{Action, ItemView, Selection, Store};
+use mailtypes::{Host, ItemId, ReversePath, Timestamp};
+use store::{ItemView, Selection, Store};
 
-use super::{item_id, mailbox, next_of};
+use super::{House, item_id, mailbox, next_of};
 use crate::view::{DoneView, ItemLine, QueueView, StoryView, TraceView};
-use crate::{Answer, Kind, Refusal};
+use crate::{Answer, Kind, Refusal, Which};
 
 /// A queue id has no `@` and an address always has one: that tells them apart.
 pub(super) async fn trace(
@@ -55,45 +55,44 @@ async fn story(store: &impl Store, id: ItemId) -> Result<ItemView, Refusal> {
 
 pub(super) async fn list(
     store: &impl Store,
+    house: &House,
+    which: &Which,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Answer, Refusal> {
     let after = after.map(item_id).transpose()?;
-    let lines = store.queue(&Selection::default(), after, limit).await?;
+    let selection = selection(which, house)?;
+    let lines = store.queue(&selection, after, limit).await?;
     Ok(Answer::Queue(QueueView {
         items: lines.iter().map(ItemLine::from).collect(),
         next: next_of(&lines, limit, |line| line.id.to_string()),
     }))
 }
 
-pub(super) async fn hold(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.operate(Action::Hold, id, None, by).await?;
-    tracing::info!(target: "mail", %id, recipients = count, by, "held");
-    Ok(done(format!("{id}: {} held", recipients(count))))
-}
-
-pub(super) async fn release(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.operate(Action::Release, id, None, by).await?;
-    tracing::info!(target: "mail", %id, recipients = count, by, "released");
-    Ok(done(format!("{id}: {} due now", recipients(count))))
-}
-
-pub(super) async fn remove(store: &impl Store, id: ItemId, by: &str) -> Result<Answer, Refusal> {
-    let count = store.operate(Action::Remove, id, None, by).await?;
-    tracing::info!(target: "mail", %id, recipients = count, by, "removed");
-    Ok(done(format!("{id}: {} removed", recipients(count))))
+/// What an operator wrote, as the store asks for it.
+pub(super) fn selection(which: &Which, house: &House) -> Result<Selection, Refusal> {
+    let host = |text: &String| {
+        Host::parse(text)
+            .map_err(|why| Refusal::new(Kind::Data, format!("`{text}` is no domain: {why}")))
+    };
+    let sender = |text: &String| match text.as_str() {
+        "" | "<>" => Ok(ReversePath::Null),
+        text => mailbox(text).map(ReversePath::Mailbox),
+    };
+    let before = |secs: u64| {
+        let age = i64::try_from(secs.saturating_mul(1000)).unwrap_or(i64::MAX);
+        Timestamp::from_millis(house.now.as_millis().saturating_sub(age))
+    };
+    Ok(Selection {
+        item: which.id.as_deref().map(item_id).transpose()?,
+        host: which.domain.as_ref().map(host).transpose()?,
+        sender: which.sender.as_ref().map(sender).transpose()?,
+        accepted_before: which.older_than.map(before),
+    })
 }
 
 pub(super) fn done(message: String) -> Answer {
     Answer::Done(DoneView { message })
-}
-
-fn recipients(count: u32) -> String {
-    if count == 1 {
-        "1 recipient".to_owned()
-    } else {
-        format!("{count} recipients")
-    }
 }
 
 /// Items of an address in one answer: each is read with its whole story.

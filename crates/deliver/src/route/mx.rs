@@ -209,12 +209,16 @@ fn choose(
 }
 
 fn is_us(name: &DnsName, found: &Found, own: &Own) -> bool {
-    let is_ours = |ip: &IpAddr| {
-        let ip = ip.to_canonical();
-        ip.is_loopback() || ip.is_unspecified() || own.addresses.contains(&ip)
-    };
     name.as_str() == own.hostname.as_str()
-        || matches!(found, Found::Some(addresses) if addresses.iter().any(is_ours))
+        || matches!(found, Found::Some(addresses) if addresses.iter().any(|ip| own.has(*ip)))
+}
+
+impl Own {
+    /// Whether an address is one of ours.
+    pub(crate) fn has(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
+        ip.is_loopback() || ip.is_unspecified() || self.addresses.contains(&ip)
+    }
 }
 
 enum Found {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use mailtypes::{AddressLiteral, Domain, Host};
 
+use super::mx::Own;
 use super::next_hop::NextHop;
 
 /// Routes by domain, and where everything else goes.
@@ -57,7 +58,9 @@ impl Routes {
 
     /// The way of mail for `host`: its own route, that of the nearest domain above it, the default
     /// route, and only then its MX records.
-    pub fn way(&self, host: &Host) -> Way {
+    ///
+    /// An address literal of this very server leads nowhere: it would come back.
+    pub fn way(&self, host: &Host, own: &Own) -> Way {
         let literal = match host {
             Host::Domain(domain) => return self.domain_way(domain),
             Host::Literal(literal) => literal,
@@ -66,6 +69,10 @@ impl Routes {
             return Way::of(hop, "default route".to_owned());
         }
         match literal {
+            AddressLiteral::Ip(ip) if own.has(*ip) => Way {
+                hop: None,
+                reason: format!("{ip} is this server, which has no mailboxes under that name"),
+            },
             AddressLiteral::Ip(ip) => Way::of(&NextHop::address(*ip), "address literal".to_owned()),
             AddressLiteral::General { .. } => Way {
                 hop: None,
@@ -129,7 +136,11 @@ mod tests {
     }
 
     fn check(routes: &Routes, host: &str, expect: &str) {
-        let way = routes.way(&Host::parse(host).unwrap());
+        let own = Own {
+            hostname: Domain::parse("mx.example.com").unwrap(),
+            addresses: vec!["192.0.2.25".parse().unwrap()],
+        };
+        let way = routes.way(&Host::parse(host).unwrap(), &own);
         let hop = way
             .hop
             .map_or_else(|| "nowhere".to_owned(), |hop| hop.to_string());
@@ -164,6 +175,12 @@ mod tests {
             "notexample.org: MX records of notexample.org",
         );
         check(&some, "[192.0.2.1]", "[192.0.2.1]: address literal");
+        for ours in ["[192.0.2.25]", "[127.0.0.1]", "[IPv6:::ffff:192.0.2.25]"] {
+            let ip = ours.trim_matches(['[', ']']).trim_start_matches("IPv6:");
+            let expect =
+                format!("nowhere: {ip} is this server, which has no mailboxes under that name");
+            check(&some, ours, &expect);
+        }
         check(
             &some,
             "[x:y]",

@@ -23,6 +23,21 @@ pub(crate) enum Verb {
         #[arg(long)]
         generate: bool,
     },
+    /// Says where the mail of an account goes, in place of what held before. Without options:
+    /// into its mailbox here.
+    Deliver {
+        /// The address of the account.
+        address: String,
+        /// On to this address; may be given several times.
+        #[arg(long, value_name = "ADDRESS")]
+        forward: Vec<String>,
+        /// Keep a copy here when it goes on.
+        #[arg(long, requires = "forward")]
+        keep: bool,
+        /// Into this Maildir, instead of the mailbox here.
+        #[arg(long, value_name = "FOLDER")]
+        maildir: Option<String>,
+    },
     /// Lists accounts.
     List(Page),
     /// Removes an account and all its mail.
@@ -56,6 +71,20 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
                 }
             })
         }
+        Verb::Deliver {
+            address,
+            forward,
+            keep,
+            maildir,
+        } => {
+            let request = Request::AccountDeliver {
+                address,
+                maildir,
+                forward,
+                keep,
+            };
+            order(global, request, out)
+        }
         Verb::Remove { address } => order(global, Request::AccountRemove { address }, out),
         Verb::List(Page { after, limit }) => {
             show(global, Request::AccountList { after, limit }, out, accounts)
@@ -67,10 +96,28 @@ fn accounts(answer: Answer, out: &mut Output) -> Result<(), Failure> {
     let Answer::Accounts(view) = answer else {
         return Err(unexpected());
     };
-    let row = |account: AccountView| vec![account.address, account.created];
+    let row = |account: AccountView| {
+        let goes = way(&account);
+        vec![account.address, account.created, goes]
+    };
     let rows: Vec<_> = view.accounts.into_iter().map(row).collect();
     let none = "no accounts yet; add one: postrider account add ADDRESS";
-    list(&["ADDRESS", "ADDED"], &rows, view.next, none, out)
+    list(
+        &["ADDRESS", "ADDED", "MAIL GOES"],
+        &rows,
+        view.next,
+        none,
+        out,
+    )
+}
+
+fn way(account: &AccountView) -> String {
+    let here = account.maildir.as_deref().unwrap_or("here");
+    match (account.forward.join(", "), account.keep) {
+        (to, _) if to.is_empty() => here.to_owned(),
+        (to, true) => format!("{to}, and {here}"),
+        (to, false) => to,
+    }
 }
 
 /// Takes a password, gives the order with its hash, and prints the password if it was made up.

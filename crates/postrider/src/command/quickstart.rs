@@ -131,6 +131,8 @@ async fn show_first_message(
         domains: None,
         uptime: None,
         version: env!("CARGO_PKG_VERSION"),
+        now: clock.now(),
+        delivery: None,
     };
     let request = Request::Trace {
         what: id.to_string(),

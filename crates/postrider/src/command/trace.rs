@@ -8,6 +8,8 @@ use crate::failure::Failure;
 use crate::global::Global;
 use crate::output::Output;
 
+mod trail;
+
 /// What to trace.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -84,6 +86,9 @@ fn tell_recipient(
     for event in &story.events {
         if event.recipient.as_deref() == Some(recipient.address.as_str()) {
             out.line(format!("  {}", event_line(event)))?;
+            if let Some(trail) = &event.trail {
+                trail::tell(trail, out)?;
+            }
         }
     }
     match &recipient.due {

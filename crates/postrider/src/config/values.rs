@@ -19,7 +19,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// A time span: a number with s, m or h behind.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let secs = match unit {
         "s" => 1,

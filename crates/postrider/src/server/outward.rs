@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use deliver::Deliverer;
+use deliver::{Deliverer, Explained};
+use mailtypes::Mailbox;
 use net::dns::Resolver;
 use net::{Clock, TcpDial};
 use receive::Policy;
@@ -36,13 +37,7 @@ impl Outward {
         config: &Config,
         wake: Arc<Notify>,
     ) -> Result<Deliverer<Embedded, Resolver, TcpDial>, Failure> {
-        let dns = net::dns::resolver(&settings::dns(config), clock.clone()).map_err(|error| {
-            Failure::new(
-                code::CONFIG,
-                format!("cannot ask the DNS: {error}"),
-                "name a server: dns_servers = [\"127.0.0.1:53\"]",
-            )
-        })?;
+        let dns = resolver(config, clock)?;
         let policy = Policy {
             store: store.clone(),
             clock: clock.clone(),
@@ -63,6 +58,34 @@ impl Outward {
         self.deliver.store(Arc::new(settings::deliver(config)));
         self.receive.store(Arc::new(addressing(config)));
     }
+}
+
+/// What an operator may ask of the running deliverer.
+#[derive(Debug)]
+pub(super) struct Delivery(pub(super) deliver::Handle);
+
+impl admin::Delivery for Delivery {
+    fn try_at_once(&self) {
+        self.0.try_at_once();
+    }
+}
+
+/// The dry run of a route: asks the DNS and connects to nobody.
+pub(crate) async fn explain(config: &Config, address: &Mailbox) -> Result<Explained, Failure> {
+    let clock = Clock::system();
+    let dns = resolver(config, &clock)?;
+    let settings = settings::deliver(config);
+    Ok(deliver::explain_route(&dns, &clock, &settings, address, &mut rand::rng()).await)
+}
+
+fn resolver(config: &Config, clock: &Clock) -> Result<Resolver, Failure> {
+    net::dns::resolver(&settings::dns(config), clock.clone()).map_err(|error| {
+        Failure::new(
+            code::CONFIG,
+            format!("cannot ask the DNS: {error}"),
+            "name a server: dns_servers = [\"127.0.0.1:53\"]",
+        )
+    })
 }
 
 /// What holds for addresses, whatever listener they come by.

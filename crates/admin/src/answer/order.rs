@@ -1,0 +1,99 @@
+//! Orders to items of the queue.
+
+use futures_util::future::join_all;
+use mailtypes::ItemId;
+use store::{Action, OperateError, Store};
+
+use super::{House, item_id, next_of, queue};
+use crate::view::OrderView;
+use crate::{Answer, Order, Refusal, Which};
+
+/// Carries an order out for one page of what is selected.
+pub(super) async fn carry_out(
+    store: &impl Store,
+    house: &House,
+    order: Order,
+    which: &Which,
+    after: Option<&str>,
+    by: &str,
+) -> Result<Answer, Refusal> {
+    let after = after.map(item_id).transpose()?;
+    let selection = queue::selection(which, house)?;
+    let ids: Vec<ItemId> = match selection.item {
+        // Asked for by its id, one that is not there or has ended is a mistake to be told.
+        Some(id) if which.names_one() => vec![id],
+        _ => {
+            let lines = store.queue(&selection, after, ITEMS_MAX).await?;
+            lines.into_iter().map(|line| line.id).collect()
+        }
+    };
+    let host = selection.host.as_ref();
+    if let ([id], true) = (&ids[..], which.names_one()) {
+        let count = store.operate(action(order), *id, host, by).await?;
+        tracing::info!(target: "mail", %id, recipients = count, by, "{}", done(order));
+        try_at_once(house, order);
+        return Ok(told(*id, count, order));
+    }
+    let orders = ids
+        .iter()
+        .map(|id| store.operate(action(order), *id, host, by));
+    let mut view = OrderView {
+        items: 0,
+        recipients: 0,
+        next: next_of(&ids, ITEMS_MAX, ToString::to_string),
+    };
+    for (id, outcome) in ids.iter().zip(join_all(orders).await) {
+        match outcome {
+            Ok(count) => {
+                tracing::info!(target: "mail", %id, recipients = count, by, "{}", done(order));
+                view.items += 1;
+                view.recipients += u64::from(count);
+            }
+            // It has changed since it was selected, or this order is not for its state.
+            Err(OperateError::NoSuchItem | OperateError::NotApplicable(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    try_at_once(house, order);
+    Ok(Answer::Order(view))
+}
+
+fn try_at_once(house: &House, order: Order) {
+    if let Some(delivery) = &house.delivery
+        && matches!(order, Order::Release | Order::Retry)
+    {
+        delivery.try_at_once();
+    }
+}
+
+fn told(id: ItemId, count: u32, order: Order) -> Answer {
+    let plural = if count == 1 { "" } else { "s" };
+    let what = match order {
+        Order::Hold => "held",
+        Order::Release | Order::Retry => "due now",
+        Order::Remove => "removed",
+    };
+    queue::done(format!("{id}: {count} recipient{plural} {what}"))
+}
+
+fn action(order: Order) -> Action {
+    match order {
+        Order::Hold => Action::Hold,
+        Order::Release => Action::Release,
+        Order::Retry => Action::Retry,
+        Order::Remove => Action::Remove,
+    }
+}
+
+/// The word of the log.
+fn done(order: Order) -> &'static str {
+    match order {
+        Order::Hold => "held",
+        Order::Release => "released",
+        Order::Retry => "tried at once",
+        Order::Remove => "removed",
+    }
+}
+
+/// Items of one request: they share commits, and the queue goes on between two requests.
+const ITEMS_MAX: usize = 500;
