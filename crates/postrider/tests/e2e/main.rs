@@ -6,6 +6,7 @@ mod activation;
 mod directory;
 mod errors;
 mod mail;
+mod outgoing;
 mod quickstart;
 mod reload;
 mod rights;

@@ -172,6 +172,10 @@ pub(crate) fn run(mut command: Command, input: &str) -> Said {
 }
 
 pub(crate) fn send(address: &str, to: &str, body: &str) -> String {
+    send_from(address, "ann@client.example.net", to, body)
+}
+
+pub(crate) fn send_from(address: &str, from: &str, to: &str, body: &str) -> String {
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
     stream
         .get_ref()
@@ -179,9 +183,9 @@ pub(crate) fn send(address: &str, to: &str, body: &str) -> String {
         .unwrap();
     let mut reply = last_line(&mut stream);
     let data = format!("{body}\r\n.");
-    let mail = "MAIL FROM:<ann@client.example.net>";
+    let mail = format!("MAIL FROM:<{from}>");
     let rcpt = format!("RCPT TO:<{to}>");
-    for line in ["EHLO client.example.net", mail, &rcpt, "DATA", &data] {
+    for line in ["EHLO client.example.net", &mail, &rcpt, "DATA", &data] {
         assert!(reply.starts_with(['2', '3']), "{reply} before {line}");
         stream
             .get_mut()
