@@ -46,7 +46,7 @@ class Server:
         for key, table in self.settings.items():
             if isinstance(table, dict):
                 lines.append(f"[{key}]")
-                lines += [f"{name} = {json.dumps(value)}" for name, value in table.items()]
+                lines += [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in table.items()]
         self.config.write_text("\n".join(lines) + "\n")
 
     # --- start and stop ---

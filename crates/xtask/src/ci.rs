@@ -42,6 +42,12 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     steps.counted("power cut", || {
         rigs::one("powercut", &[&POWER_CUTS.to_string()], Build::Debug)
     });
+    steps.counted("kill -9 in delivery", || {
+        rigs::one("midway_kill9", &[&KILLS.to_string()], Build::Debug)
+    });
+    steps.counted("power cut in delivery", || {
+        rigs::one("midway_powercut", &[&POWER_CUTS.to_string()], Build::Debug)
+    });
     Ok(steps.finish())
 }
 

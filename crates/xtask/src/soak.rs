@@ -17,6 +17,16 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     steps.counted("power cut", || {
         rigs::one("powercut", &[&POWER_CUTS.to_string()], Build::Release)
     });
+    steps.counted("kill -9 in delivery", || {
+        rigs::one("midway_kill9", &[&KILLS.to_string()], Build::Release)
+    });
+    steps.counted("power cut in delivery", || {
+        rigs::one(
+            "midway_powercut",
+            &[&POWER_CUTS.to_string()],
+            Build::Release,
+        )
+    });
     for name in rigs::QUICK {
         steps.counted(name, || rigs::one(name, &[], Build::Release));
     }
