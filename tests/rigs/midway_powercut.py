@@ -1,5 +1,7 @@
 """The plug is pulled in the middle of deliveries to another host."""
 
+import time
+
 from loop import LoopDisk
 from midway import new_sink, rounds, settings
 from rig import main
@@ -11,10 +13,12 @@ def body(rig):
     server = rig.server(data=disk.mount_point / "data", **settings(sink))
 
     def interrupt():
+        moment = time.monotonic()
         disk.pull_the_plug()
         server.kill()
         disk.remount()
         server.start()
+        return moment
 
     rounds(rig, server, sink, interrupt)
 
