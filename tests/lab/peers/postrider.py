@@ -1,0 +1,83 @@
+"""Postrider: the binary under test."""
+
+import base64
+import json
+import subprocess
+
+from peers.peer import Peer
+from room import NETWORK
+
+# What the lab sets so that a test takes seconds. Their names stand here and nowhere else.
+OUTGOING = {
+    "dns_servers": lambda peer: [f"{peer.context.name_server}:53"],
+    "relay_networks": lambda _: [NETWORK],
+    "retry_first": lambda _: "5s",
+    "queue_lifetime": lambda _: "1h",
+    "delay_warning": lambda _: "30m",
+}
+NEEDED_TO_SEND = ("dns_servers", "relay_networks")
+PASSWORD = b"correct horse battery\n"
+PAGE = 1000  # rows that one command prints
+CONFIG = "/etc/postrider/postrider.toml"
+
+
+class Postrider(Peer):
+    def configure(self):
+        settings = {
+            "hostname": self.hostname,
+            "domains": list(self.domains),
+            "data": str(self.room.folder / "data"),
+            "listen": ["0.0.0.0:25", "[::]:25"],
+            "user": "root",
+        }
+        settings.update({key: OUTGOING[key](self) for key in known_keys(self.context)})
+        lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+        self.write("postrider/postrider.toml", "\n".join(lines) + "\n")
+
+    def launch(self):
+        # Before the start: the accounts are then written to the files without asking a server.
+        for person in self.people:
+            for domain in self.domains:
+                self._ask("account", "add", f"{person}@{domain}", stdin=PASSWORD)
+        self.room.start(self.context.binary, "serve", "--config", CONFIG)
+
+    def waiting(self):
+        return bool(json.loads(self._ask("queue", "list", "--json")).get("items"))
+
+    def letters(self, local):
+        return [letter for domain in self.domains for letter in self._letters(f"{local}@{domain}")]
+
+    def version(self):
+        return f"Postrider {self.room.run(self.context.binary, '--version').decode().split()[-1]}"
+
+    def _letters(self, account):
+        listing = json.loads(self._ask("mail", "list", account, "--limit", PAGE, "--json"))
+        for row in listing["messages"]:
+            shown = json.loads(self._ask("mail", "show", account, row["uid"], "--json"))
+            yield base64.b64decode(shown["base64"])
+
+    def _ask(self, *arguments, stdin=b""):
+        return self.room.run(self.context.binary, *arguments, "--config", CONFIG, stdin=stdin)
+
+
+def known_keys(context):
+    """Those of OUTGOING that this binary has: one without outgoing SMTP does not know them."""
+    if context.binary not in _KNOWN:
+        _KNOWN[context.binary] = [key for key in OUTGOING if knows(context, key)]
+    return _KNOWN[context.binary]
+
+
+def can_send(context):
+    """Whether the binary has outgoing SMTP, as far as its config tells."""
+    return set(NEEDED_TO_SEND) <= set(known_keys(context))
+
+
+def knows(context, key):
+    file = context.folder / "probe.toml"
+    file.write_text(f"{key} = 0\n")
+    command = [str(context.binary), "check", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    return f"unknown key `{key}`".encode() not in done.stdout + done.stderr
+
+
+_KNOWN = {}
