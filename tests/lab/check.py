@@ -6,6 +6,7 @@ import time
 
 PAUSE = 0.5  # seconds between two looks
 KICK = 4.0  # seconds between two orders to try again
+SETTLE = 2.0  # seconds of watching for a second copy, or a report that nobody is owed
 # A mail that must wait is watched this long: a hasty sender would have returned it by then.
 DEFERRED_WATCH = 12.0
 BODY = "The first line.\r\n.a line that begins with a dot\r\n..two\r\n\r\nThe last line.\r\n"
@@ -33,6 +34,7 @@ class Watch:
         self.seconds = None
         self.done = None
         self.missing = "nothing looked at yet"
+        self.fine_since = None
         refused = [f"{who}: {reply}" for who, reply in said.items() if reply[0] != "2" and who not in mail.bounced]
         if refused:
             self.end(f"the sending host refused it: {'; '.join(refused)}")
@@ -42,8 +44,12 @@ class Watch:
         age = time.monotonic() - self.begin
         if wrong:
             self.end(wrong)
-        elif not self.missing and not (self.mail.deferred and age < DEFERRED_WATCH):
-            self.end("")
+        elif not self.missing:
+            self.fine_since = self.fine_since or time.monotonic()
+            watched = time.monotonic() - self.fine_since
+            if watched > (DEFERRED_WATCH if self.mail.deferred else SETTLE):
+                self.end("")
+                self.seconds -= watched
         elif age > self.mail.within:
             self.end(f"after {age:.0f} s: {self.missing}")
 
@@ -70,28 +76,32 @@ class Watch:
             told = reports.get(address)
             if told is None:
                 missing = f"no report for {address}"
-            elif not told.startswith(status):
+            elif not told.startswith(status[:1] if self._sender.class_only else status):
                 return f"the report for {address} says {told}, not {status}", ""
         strangers = sorted(set(reports) - set(self.mail.bounced))
         if strangers:
             return f"returned: {', '.join(f'{who} {reports[who]}' for who in strangers)}", ""
-        if self.mail.deferred and not self.peers[self.mail.sender.name].waiting():
+        if self.mail.deferred and not self._sender.waiting():
             return "its sender has it no longer in its queue", ""
         return "", missing
 
+    @property
+    def _sender(self):
+        return self.peers[self.mail.sender.name]
+
     def _copies(self, host, local):
         """Letters, not the reports about them."""
-        letters = self.peers[host].letters(local)
-        return [letter for letter in letters if f"Subject: letter {self.token}".encode() in head_of(letter)]
+        return [letter for letter in self.peers[host].read(local) if self._is_letter(letter)]
+
+    def _is_letter(self, letter):
+        return f"Subject: letter {self.token}".encode() in head_of(letter)
 
     def _reports(self):
         """Recipient → status, from every failure report about this mail in the sender's mailbox."""
-        if not (self.mail.bounced or self.mail.deferred or self.mail.delivered):
-            return {}
         found = {}
-        for letter in self.peers[self.mail.sender.name].letters(self.mail.from_address.split("@")[0]):
-            if self.token.encode() in letter and f"Subject: letter {self.token}".encode() not in head_of(letter):
-                found.update(statuses(letter))
+        for letter in self._sender.read(self.mail.from_address.split("@")[0]):
+            if self.token.encode() in letter and not self._is_letter(letter):
+                found.update(statuses(letter, self._sender.report_type))
         return found
 
 
@@ -105,12 +115,12 @@ def body_of(letter):
     return (body.rstrip("\n") + "\n").split("\n")
 
 
-def statuses(letter):
+def statuses(letter, wanted_type):
     """Final recipient → status of the failures in a report. RFC 3464 §2.1, §2.3"""
     report = email.message_from_bytes(letter, policy=email.policy.compat32)
     found = {}
-    if report.get_content_type() != "multipart/report":
-        return {f"not a multipart/report: {report.get('Subject')}": ""}
+    if report.get_content_type() != wanted_type:
+        return {f"{report.get_content_type()} instead of {wanted_type}": report.get("Subject")}
     for part in report.walk():
         if part.get_content_type() != "message/delivery-status":
             continue

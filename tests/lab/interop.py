@@ -4,7 +4,7 @@ import re
 import time
 from collections import defaultdict
 
-OK, FAILED, NOT_RUN = "ok", "FAILED", "–"
+OK, FAILED, NOT_RUN, CANNOT = "ok", "FAILED", "–", "no"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
@@ -69,8 +69,9 @@ class Results:
             cells[sender, receiver] = verdict
 
     def _pairs(self, name, cells):
-        senders = in_order(sender for sender, _ in cells)
-        receivers = in_order(receiver for _, receiver in cells)
+        senders, receivers = {who for who, _ in cells}, {to for _, to in cells}
+        order = list(self.titles[name].hosts)
+        senders, receivers = (sorted(hosts, key=order.index) for hosts in (senders, receivers))
         rows = [[sender] + [cells.get((sender, to), NOT_RUN) for to in receivers] for sender in senders]
         return self._heading(name) + table(["from \\ to", *receivers], rows)
 
@@ -79,8 +80,11 @@ class Results:
         rows = []
         for name, cells in rest.items():
             scenario = self.titles[name]
-            rows.append([name, scenario.title, scenario.rule] + [cells.get((who, ""), NOT_RUN) for who in senders])
-        return "\nEverything else, by sender\n\n" + table(["scenario", "what", "rule", *senders], rows)
+            cell = lambda who: cells.get((who, ""), CANNOT if who in scenario.known else NOT_RUN)
+            rows.append([name, scenario.title, scenario.rule, *map(cell, senders)])
+        text = "\nEverything else, by sender\n\n" + table(["scenario", "what", "rule", *senders], rows)
+        known = [(name, who, why) for name in rest for who, why in self.titles[name].known.items()]
+        return text + ("\n" if known else "") + "".join(f"- {name}: {who} {why}.\n" for name, who, why in known)
 
     def _heading(self, name):
         scenario = self.titles[name]

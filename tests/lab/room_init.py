@@ -1,7 +1,7 @@
 """The first process of a room: lays the mounts, reaps what ends, and is its system log.
 
 Runs in fresh namespaces. /usr and /etc are what the machine has with the peer's packages laid over
-them; what is written to /etc and /var lands in the room's folder; /run and /dev are its own.
+them; what is written to them and to /var lands in the room's folder; /run and /dev are its own.
 """
 
 import json
@@ -33,15 +33,14 @@ def main():
 
 
 def lay_overlays(folder, prefix):
-    if prefix and (prefix / "usr").is_dir():
-        mount("-t", "overlay", "-o", f"lowerdir={prefix}/usr:/usr", "usr", "/usr")
-    for name in ("etc", "var"):
+    for name in ("usr", "etc", "var"):
         lower = f"/{name}"
         if prefix and (prefix / name).is_dir():
             lower = f"{prefix}/{name}:{lower}"
-        work = folder / "work" / name
-        work.mkdir(parents=True, exist_ok=True)
-        options = f"lowerdir={lower},upperdir={folder}/{name},workdir={work}"
+        upper, work = folder / name, folder / "work" / name
+        for place in (upper, work):
+            place.mkdir(parents=True, exist_ok=True)
+        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
         mount("-t", "overlay", "-o", options, name, f"/{name}")
 
 

@@ -63,7 +63,9 @@ class Scenario:
         self.rule = table.pop("rule", "")
         self.broken = table.get("dns", {}).get("broken", [])
         self.own_records = table.pop("dns", {}).get("records", [])
-        self.hosts = hosts_of(table.pop("senders", []), table.pop("hosts", {}))
+        self.senders = table.pop("senders")
+        self.known = table.pop("known", {})  # sender → why it cannot do this
+        self.hosts = hosts_of(self.senders, table.pop("hosts", {}))
         self.mails = [mail for entry in table.pop("mail") for mail in self._mails(dict(entry))]
         if table:
             raise ValueError(f"{path.name}: nobody reads {', '.join(table)}")
@@ -91,10 +93,11 @@ class Scenario:
 
     def _mails(self, entry):
         senders, receivers = entry.pop("from"), entry.pop("to_each", [""])
-        mailers = [host.name for host in self.hosts.values() if host.is_mailer]
-        senders = mailers if senders == EACH else senders
-        receivers = mailers if receivers == EACH else receivers
+        senders = self.senders if senders == EACH else senders
+        receivers = self.senders if receivers == EACH else receivers
         for sender in senders:
+            if sender in self.known:
+                continue
             for receiver in receivers:
                 if sender != receiver:
                     yield self._mail(self.hosts[sender], receiver, entry)

@@ -56,6 +56,8 @@ class Stage:
         open_watches = [self._put_in(mail) for mail in self.scenario.mails]
         kicked = time.monotonic()
         while open_watches:
+            for peer in self.peers.values():
+                peer.forget()
             for watch in [watch for watch in open_watches if watch.done is None]:
                 watch.look()
             for watch in [watch for watch in open_watches if watch.done is not None]:

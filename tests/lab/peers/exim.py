@@ -53,7 +53,7 @@ remote_smtp:
   command_timeout = 5s
 maildir:
   driver = appendfile
-  directory = /var/mail/people/$local_part
+  directory = /var/mail/people/$local_part_data
   maildir_format
   create_directory
   delivery_date_add
@@ -72,6 +72,7 @@ begin rewrite
 class Exim(Peer):
     package = "exim"
     programs = (USER, OWNER)
+    class_only = True
 
     def configure(self):
         text = CONFIG.format(

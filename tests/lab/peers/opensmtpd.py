@@ -17,6 +17,8 @@ match from src {{ 127.0.0.0/8, {network} }} for any action "outside"
 class OpenSmtpd(Peer):
     package = "opensmtpd"
     programs = ("opensmtpd", "opensmtpq")
+    class_only = True
+    report_type = "multipart/mixed"
 
     def configure(self):
         domains = ", ".join(f'"{domain}"' for domain in self.domains)
@@ -27,6 +29,9 @@ class OpenSmtpd(Peer):
         for person in self.people:
             self.room.run("install", "-d", "-o", person, f"/var/home/{person}", f"/var/mail/people/{person}")
         self.room.run("install", "-d", "-m", "711", "/var/spool/smtpd", "/run/opensmtpd", "/var/lib/opensmtpd/empty")
+        # smtpctl refuses to work without it; the package's own script would set it.
+        self.room.run("chgrp", "opensmtpq", "/usr/sbin/smtpctl")
+        self.room.run("chmod", "g+s", "/usr/sbin/smtpctl")
         self.room.start("smtpd", "-d", "-F")
 
     def kick(self):

@@ -19,6 +19,9 @@ class Peer:
     package = None  # the folder under target/lab/peers; None means nothing is laid over the machine
     programs = ()  # the users that its programs run as
 
+    class_only = False  # its reports say 5.0.0 whatever the reason was
+    report_type = "multipart/report"  # RFC 3462 §2
+
     def __init__(self, context, host):
         self.context = context
         self.name = host.name
@@ -32,6 +35,7 @@ class Peer:
         self.ids = write_people(self.etc, self.programs, host.people)
         write_network(self.etc, host.hostname, context.name_server)
         self.number = host.number
+        self._read = {}
 
     def open(self, wire):
         self.configure()
@@ -60,6 +64,16 @@ class Peer:
         order["message"] = message.decode("latin-1")
         said = self.room.run(sys.executable, "-B", SUBMIT, stdin=json.dumps(order).encode())
         return json.loads(said)
+
+    def read(self, local):
+        """The messages in a mailbox as they were since the last `forget`."""
+        if local not in self._read:
+            self._read[local] = list(self.letters(local))
+        return self._read[local]
+
+    def forget(self):
+        """A new round of looking begins."""
+        self._read = {}
 
     def close(self):
         self.room.close()

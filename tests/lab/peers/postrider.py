@@ -22,6 +22,10 @@ CONFIG = "/etc/postrider/postrider.toml"
 
 
 class Postrider(Peer):
+    def __init__(self, context, host):
+        super().__init__(context, host)
+        self._shown = {}
+
     def configure(self):
         settings = {
             "hostname": self.hostname,
@@ -53,8 +57,11 @@ class Postrider(Peer):
     def _letters(self, account):
         listing = json.loads(self._ask("mail", "list", account, "--limit", PAGE, "--json"))
         for row in listing["messages"]:
-            shown = json.loads(self._ask("mail", "show", account, row["uid"], "--json"))
-            yield base64.b64decode(shown["base64"])
+            key = account, row["uid"]
+            if key not in self._shown:
+                shown = json.loads(self._ask("mail", "show", *key, "--json"))
+                self._shown[key] = base64.b64decode(shown["base64"])
+            yield self._shown[key]
 
     def _ask(self, *arguments, stdin=b""):
         return self.room.run(self.context.binary, *arguments, "--config", CONFIG, stdin=stdin)

@@ -13,7 +13,7 @@ define(`confDOMAIN_NAME', `{hostname}')dnl
 define(`confLOG_LEVEL', `14')dnl
 define(`LOCAL_MAILER_PATH', `/usr/libexec/sendmail/mail.local')dnl
 define(`LOCAL_MAILER_ARGS', `mail.local -d $u')dnl
-define(`LOCAL_MAILER_FLAGS', `Prmn9')dnl
+define(`LOCAL_MAILER_FLAGS', `PSrmn9')dnl
 define(`confTO_ICONNECT', `5s')dnl
 define(`confTO_CONNECT', `5s')dnl
 define(`confTO_INITIAL', `5s')dnl
