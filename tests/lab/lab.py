@@ -15,6 +15,7 @@ from pathlib import Path
 import interop
 import peers
 from peers.postrider import can_send
+from room import Wire
 from scenario import Scenario
 from stage import Context, Stage
 
@@ -104,6 +105,17 @@ def cannot_run(folder):
         return "the kernel has no overlay file system"
     if not (folder / "nsd" / "usr").is_dir():
         return "LAB WITHOUT nsd: run `cargo xtask lab unpack`"
+    return no_rooms()
+
+
+def no_rooms():
+    """Why this machine gives us no namespaces, as a container may not; None when it does."""
+    with tempfile.TemporaryDirectory(prefix="postrider-lab-") as folder:
+        try:
+            wire = Wire(folder)
+        except (RuntimeError, OSError) as error:
+            return "no namespaces here: " + str(error).splitlines()[-1]
+        wire.close()
     return None
 
 

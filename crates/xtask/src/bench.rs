@@ -37,7 +37,7 @@ pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
         other => anyhow::bail!("unknown options {other:?}; there is only --quick"),
     };
     if lab::find("smtp-source").is_none() {
-        lab::run()?;
+        lab::unpack_tools()?;
     }
     let folder = process::target_folder().join("bench");
     if folder.exists() {

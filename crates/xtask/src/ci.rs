@@ -3,7 +3,7 @@
 use crate::rigs::Build;
 use crate::steps::Steps;
 use crate::tally::{Skip, Tally};
-use crate::{fuzz, process, rigs, test, tidy};
+use crate::{fuzz, lab, process, rigs, test, tidy};
 
 /// Power cuts in one run of CI; `soak` does more.
 const POWER_CUTS: u32 = 10;
@@ -48,6 +48,7 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     steps.counted("power cut in delivery", || {
         rigs::one("midway_powercut", &[&POWER_CUTS.to_string()], Build::Debug)
     });
+    steps.counted("lab", || lab::tally(&[]));
     Ok(steps.finish())
 }
 

@@ -1,27 +1,46 @@
-//! `cargo xtask lab`: foreign mailers and tools under `target/lab`, never over the machine's own.
-//!
-//! Takes Debian packages apart with `apt-get download` and `dpkg -x`; nothing is installed and no
-//! script of a package runs.
+//! `cargo xtask lab`: foreign mailers and tools under `target/lab`, never over the machine's own,
+//! and the small internet of `tests/lab` that they make with Postrider.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
 
 use crate::process;
 
-/// True when everything wanted is there. Says loudly what is not.
-pub(crate) fn run() -> anyhow::Result<bool> {
+mod internet;
+mod packages;
+mod peers;
+
+pub(crate) use internet::tally;
+
+/// What follows `cargo xtask lab`. True when all went well; `None` for words it does not know.
+pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<Option<bool>> {
+    match arguments {
+        [] | ["unpack"] => {
+            // Both, also when the first is not complete.
+            let tools = unpack_tools();
+            let peers = peers::unpack();
+            Ok(Some(tools? && peers?))
+        }
+        ["run", words @ ..] => internet::run(words).map(Some),
+        ["list"] => internet::list().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The tools of `bench` and of the rigs. True when everything wanted is there; says loudly what is not.
+pub(crate) fn unpack_tools() -> anyhow::Result<bool> {
     let mut complete = true;
-    for peer in &PEERS {
-        if peer.only_if_absent && process::on_path(peer.program) {
-            println!("lab: {} is on PATH already", peer.program);
+    for tool in &TOOLS {
+        if tool.only_if_absent && process::on_path(tool.program) {
+            println!("lab: {} is on PATH already", tool.program);
             continue;
         }
-        match unpack(peer) {
+        match unpack(tool) {
             Ok(path) => println!("lab: {}", path.display()),
             Err(error) => {
-                println!("LAB WITHOUT {}: {error:#}", peer.program);
+                println!("LAB WITHOUT {}: {error:#}", tool.program);
                 complete = false;
             }
         }
@@ -73,106 +92,45 @@ pub(crate) fn library_path() -> String {
     folders.join(":")
 }
 
-struct Peer {
+struct Tool {
     program: &'static str,
     package: &'static str,
     only_if_absent: bool,
 }
 
-const PEERS: [Peer; 5] = [
-    Peer {
+const TOOLS: [Tool; 5] = [
+    Tool {
         program: "smtp-source",
         package: "postfix",
         only_if_absent: false,
     },
-    Peer {
+    Tool {
         program: "swaks",
         package: "swaks",
         only_if_absent: true,
     },
     // Debian 12 keeps the program in inetutils; `telnet` is an empty package that points there.
-    Peer {
+    Tool {
         program: "inetutils-telnet",
         package: "inetutils-telnet",
         only_if_absent: false,
     },
-    Peer {
+    Tool {
         program: "strace",
         package: "strace",
         only_if_absent: true,
     },
-    Peer {
+    Tool {
         program: "nc.openbsd",
         package: "netcat-openbsd",
         only_if_absent: false,
     },
 ];
 
-fn unpack(peer: &Peer) -> anyhow::Result<PathBuf> {
-    if let Some(path) = find(peer.program) {
+fn unpack(tool: &Tool) -> anyhow::Result<PathBuf> {
+    if let Some(path) = find(tool.program) {
         return Ok(path);
     }
-    anyhow::ensure!(process::on_path("apt-get"), "no apt-get on this machine");
-    let downloads = folder().join("packages");
-    std::fs::create_dir_all(&downloads).context("creating target/lab")?;
-    fetch(peer.package, &downloads)?;
-    for library in missing_libraries(peer.package)? {
-        // A library that is in the wrong version or gone shows when the program starts.
-        if let Err(error) = fetch(&library, &downloads) {
-            println!("lab: {library}: {error:#}");
-        }
-    }
-    find(peer.program).with_context(|| format!("{} holds no {}", peer.package, peer.program))
-}
-
-/// Downloads one package and takes it apart into the lab.
-fn fetch(package: &str, downloads: &Path) -> anyhow::Result<()> {
-    let mut apt = process::command("apt-get");
-    apt.current_dir(downloads).args(["-q", "download", package]);
-    if process::output_of(&mut apt).is_err() {
-        // The list of packages may never have been fetched; that needs root.
-        process::output_of(process::command("apt-get").args(["-q", "update"]))?;
-        process::output_of(&mut apt)?;
-    }
-    for entry in std::fs::read_dir(downloads)? {
-        let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if name.starts_with(&format!("{package}_")) {
-            process::output_of(process::command("dpkg").arg("-x").arg(&path).arg(folder()))?;
-        }
-    }
-    Ok(())
-}
-
-/// The libraries a package wants that this machine does not have.
-fn missing_libraries(package: &str) -> anyhow::Result<Vec<String>> {
-    let mut apt = process::command("apt-cache");
-    apt.args([
-        "depends",
-        "--recurse",
-        "--no-recommends",
-        "--no-suggests",
-        "--no-conflicts",
-    ]);
-    apt.args(["--no-breaks", "--no-replaces", "--no-enhances", package]);
-    let listing = process::output_of(&mut apt)?;
-    let mut libraries: Vec<String> = listing
-        .lines()
-        .filter(|line| line.starts_with("lib"))
-        .map(|line| line.trim().to_owned())
-        .filter(|name| !name.contains(':') && !is_installed(name))
-        .collect();
-    libraries.sort();
-    libraries.dedup();
-    Ok(libraries)
-}
-
-fn is_installed(package: &str) -> bool {
-    let mut query = process::command("dpkg-query");
-    query.args(["-W", "-f", "${Status}", package]);
-    process::output_of(&mut query).is_ok_and(|status| status.ends_with(" installed"))
+    packages::unpack_with_libraries(&[tool.package], &folder())?;
+    find(tool.program).with_context(|| format!("{} holds no {}", tool.package, tool.program))
 }

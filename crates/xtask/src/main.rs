@@ -43,14 +43,17 @@ fn run(arguments: &[&str]) -> anyhow::Result<bool> {
         ["fuzz"] => fuzz::run(fuzz::SECONDS_CI),
         ["fuzz", seconds] => fuzz::run(seconds.parse()?),
         ["soak"] => soak::run(),
-        ["lab"] => lab::run(),
+        ["lab", words @ ..] => lab::run(words).map(|done| done.unwrap_or_else(usage)),
         ["rig", name, options @ ..] => rigs::run_one(name, options),
         ["bench", "accept", options @ ..] => bench::accept(options),
-        _ => {
-            eprintln!("{USAGE}");
-            Ok(false)
-        }
+        _ => Ok(usage()),
     }
+}
+
+/// Whoever asks for what there is not, has failed.
+fn usage() -> bool {
+    eprintln!("{USAGE}");
+    false
 }
 
 const USAGE: &str = "\
@@ -61,6 +64,8 @@ cargo xtask COMMAND
   rfc-index        which file obeys which section of which RFC, and the gaps
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
   soak             the long form: power cuts, kills, ten minutes per fuzz target
-  lab              unpack foreign mailers and tools under target/lab
+  lab [unpack]     unpack foreign mailers and tools under target/lab
+  lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
+  lab list         the scenarios of it
   rig NAME [..]    one rig of tests/rigs, with its options; --release takes that build
   bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix";

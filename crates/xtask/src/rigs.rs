@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -69,11 +69,19 @@ pub(crate) fn one(name: &str, options: &[&str], build: Build) -> anyhow::Result<
     let binary = binary(build)?;
     println!("--- rig {name} {}", options.join(" "));
     let start = process::now();
-    let mut child = process::command("python3")
-        .arg("-B")
+    let mut rig = process::command("python3");
+    rig.arg("-B")
         .arg(format!("tests/rigs/{name}.py"))
         .arg(binary)
-        .args(options)
+        .args(options);
+    let tally = counted(name, &mut rig)?;
+    println!("--- rig {name} took {:.1} s", start.elapsed().as_secs_f64());
+    Ok(tally)
+}
+
+/// Runs a Python program that speaks as rigs do, prints what it prints, and counts it.
+pub(crate) fn counted(name: &str, program: &mut Command) -> anyhow::Result<Tally> {
+    let mut child = program
         .env("POSTRIDER_TEST_DATA", process::data_folder())
         .env("POSTRIDER_LAB", process::target_folder().join("lab"))
         .env("PYTHONUNBUFFERED", "1")
@@ -96,7 +104,6 @@ pub(crate) fn one(name: &str, options: &[&str], build: Build) -> anyhow::Result<
             tally.failed += 1;
         }
     }
-    println!("--- rig {name} took {:.1} s", start.elapsed().as_secs_f64());
     Ok(tally)
 }
 
