@@ -14,7 +14,6 @@ from pathlib import Path
 
 import interop
 import peers
-from peers.postrider import can_send
 from room import Wire
 from scenario import Scenario
 from stage import Context, Stage
@@ -74,7 +73,7 @@ def run(scenario, arguments, folder, results):
 
 
 def take_out_what_is_missing(scenario, context, results):
-    """Peers that are not unpacked, and a Postrider that cannot send: loudly, and counted."""
+    """Peers that are not unpacked: loudly, and counted."""
     missing = [
         host.name
         for host in scenario.hosts.values()
@@ -83,12 +82,6 @@ def take_out_what_is_missing(scenario, context, results):
     for name in missing:
         results.missing(name, "not unpacked; run `cargo xtask lab unpack`")
     results.skipped(scenario, missing, scenario.without(missing))
-    if not can_send(context):
-        ours = [mail for mail in scenario.mails if mail.sender.program.startswith("postrider")]
-        if ours:
-            results.missing("postrider-as-sender", "this binary has no outgoing SMTP")
-            results.skipped(scenario, ["postrider-as-sender"], len(ours))
-        scenario.mails = [mail for mail in scenario.mails if mail not in ours]
 
 
 def unpacked(context, package):
