@@ -15,6 +15,7 @@ use crate::tally::{Skip, Tally};
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     cases: BTreeMap<String, u64>,
+    steps: BTreeMap<String, u64>,
     skips: BTreeMap<String, String>,
 }
 
@@ -22,6 +23,7 @@ pub(crate) struct Expected {
 #[serde(deny_unknown_fields)]
 struct CasesFile {
     cases: BTreeMap<String, u64>,
+    steps: BTreeMap<String, u64>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +42,7 @@ impl Expected {
         let skips: SkipsFile = toml::from_str(&read("skips.toml")?).context("skips.toml")?;
         Ok(Self {
             cases: cases.cases,
+            steps: cases.steps,
             skips: skips.skips,
         })
     }
@@ -48,23 +51,27 @@ impl Expected {
     pub(crate) fn complaints(&self, tally: &Tally, strict: bool) -> Vec<String> {
         let mut complaints = Vec::new();
         for (name, wanted) in &self.cases {
-            // What is skipped takes its own cases along; the skip itself is judged below.
-            let of_name = |skip: &Skip| skip.name == *name;
-            if tally.skips.iter().any(of_name) {
-                continue;
-            }
-            match tally.cases.get(name) {
-                Some(seen) if seen < wanted => complaints.push(format!(
-                    "{name}: {seen} cases went through, crates/xtask/cases.toml expects {wanted}"
-                )),
-                Some(_) => {}
-                None if strict => complaints.push(format!(
-                    "{name}: no line `cases: {name} N` was printed, crates/xtask/cases.toml expects {wanted}"
-                )),
-                None => {}
-            }
+            complaints.extend(too_few(name, *wanted, tally, strict));
         }
         complaints.extend(self.skips_not_allowed(tally, strict));
+        complaints
+    }
+
+    /// The same for a step of CI that is no part of the tests: a rig in its long form, or the lab.
+    pub(crate) fn complaints_of_step(&self, tally: &Tally) -> Vec<String> {
+        let mut complaints = self.skips_not_allowed(tally, process::in_ci());
+        for name in tally
+            .cases
+            .keys()
+            .filter(|name| !self.steps.contains_key(*name))
+        {
+            complaints.push(format!(
+                "{name}: crates/xtask/cases.toml has no number under [steps]"
+            ));
+        }
+        for (name, wanted) in &self.steps {
+            complaints.extend(too_few(name, *wanted, tally, false));
+        }
         complaints
     }
 
@@ -92,12 +99,29 @@ impl Expected {
     }
 }
 
+fn too_few(name: &str, wanted: u64, tally: &Tally, strict: bool) -> Option<String> {
+    // What is skipped takes its own cases along; the skip itself is judged beside.
+    if tally.skips.iter().any(|skip| skip.name == name) {
+        return None;
+    }
+    match tally.cases.get(name) {
+        Some(seen) if *seen < wanted => Some(format!(
+            "{name}: {seen} cases went through, crates/xtask/cases.toml expects {wanted}"
+        )),
+        Some(_) => None,
+        None => strict.then(|| format!(
+            "{name}: no line `cases: {name} N` was printed, crates/xtask/cases.toml expects {wanted}"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn expected() -> Expected {
         Expected {
+            steps: BTreeMap::new(),
             cases: BTreeMap::from([("transcripts".to_owned(), 25)]),
             skips: BTreeMap::from([("powercut".to_owned(), "needs a loop device".to_owned())]),
         }
