@@ -1,9 +1,11 @@
 //! `cargo xtask bench accept [--quick]`: messages accepted per second, each durable before its 250.
+//! `cargo xtask bench relay [--quick]`: messages passed on to another host, end to end.
 //!
 //! The machine is shared, so single numbers mean little: the peers take turns within each round,
 //! the table gives medians, and ratios to peers measured in the same minutes are what counts.
 //! `smtp-sink`, which stores nothing, is the ceiling of the generator.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,11 +16,14 @@ mod load;
 mod median;
 mod peer;
 mod postfix;
+mod relay;
 mod table;
 mod usage;
 
 use load::{Connections, Load};
 use peer::Peer;
+pub(crate) use relay::relay;
+use usage::Usage;
 
 /// Rounds of the full form; medians of fewer than five hide nothing.
 const ROUNDS: usize = 5;
@@ -31,21 +36,10 @@ const SETTLE_MAX: Duration = Duration::from_secs(60);
 
 /// Prints a table for `docs/benchmarks.md`.
 pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
-    let quick = match options {
-        [] => false,
-        ["--quick"] => true,
-        other => anyhow::bail!("unknown options {other:?}; there is only --quick"),
-    };
-    if lab::find("smtp-source").is_none() {
-        lab::unpack_tools()?;
-    }
-    let folder = process::target_folder().join("bench");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).context("removing the last bench folder")?;
-    }
-    std::fs::create_dir_all(&folder).context("creating target/bench")?;
-    let mut peers = vec![peer::sink()?, peer::postrider(&folder)?];
-    match postfix::start(&folder) {
+    let quick = is_quick(options)?;
+    let folder = empty_folder()?;
+    let mut peers = vec![peer::sink()?, peer::postrider(&folder, peer::free_port()?)?];
+    match postfix::start(&folder, peer::free_port()?) {
         Ok(postfix) => peers.push(postfix),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
@@ -55,8 +49,30 @@ pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
         println!("{load}, {} messages, {rounds} rounds", load.messages);
         rows.push(measure(&load, &peers, rounds)?);
     }
-    println!("\n{}", table::render(&peers, &rows));
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
+    println!("\n{}", table::render("accepted/s", &names, &rows));
     Ok(true)
+}
+
+fn is_quick(options: &[&str]) -> anyhow::Result<bool> {
+    match options {
+        [] => Ok(false),
+        ["--quick"] => Ok(true),
+        other => anyhow::bail!("unknown options {other:?}; there is only --quick"),
+    }
+}
+
+/// The folder of this run, with the generator at hand.
+fn empty_folder() -> anyhow::Result<PathBuf> {
+    if lab::find("smtp-source").is_none() {
+        lab::unpack_tools()?;
+    }
+    let folder = process::target_folder().join("bench");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).context("removing the last bench folder")?;
+    }
+    std::fs::create_dir_all(&folder).context("creating target/bench")?;
+    Ok(folder)
 }
 
 /// Every load there is; the quick form sends a quarter.
@@ -110,15 +126,21 @@ fn measure(load: &Load, peers: &[Peer], rounds: usize) -> anyhow::Result<Row> {
 fn sample(load: &Load, peer: &Peer) -> anyhow::Result<Sample> {
     let before = peer.usage();
     let took = load
-        .send(peer.port)
+        .send(peer.port, "alice@example.test")
         .with_context(|| format!("loading {}", peer.name))?;
     let after = peer.settled_usage(SETTLE_MAX);
-    let messages = load.messages as f64;
-    let octets = (load.messages * load.octets) as f64;
-    Ok(Sample {
-        per_second: messages / took.as_secs_f64(),
-        cpu_per_1000: (after.cpu_seconds - before.cpu_seconds) / messages * 1000.0,
-        memory_mib: after.memory_kib as f64 / 1024.0,
-        written_per_octet: after.written.saturating_sub(before.written) as f64 / octets,
-    })
+    Ok(Sample::of(load, took, &before, &after))
+}
+
+impl Sample {
+    fn of(load: &Load, took: Duration, before: &Usage, after: &Usage) -> Self {
+        let messages = load.messages as f64;
+        let octets = (load.messages * load.octets) as f64;
+        Self {
+            per_second: messages / took.as_secs_f64(),
+            cpu_per_1000: (after.cpu_seconds - before.cpu_seconds) / messages * 1000.0,
+            memory_mib: after.memory_kib as f64 / 1024.0,
+            written_per_octet: after.written.saturating_sub(before.written) as f64 / octets,
+        }
+    }
 }

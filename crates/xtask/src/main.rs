@@ -46,6 +46,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<bool> {
         ["lab", words @ ..] => lab::run(words).map(|done| done.unwrap_or_else(usage)),
         ["rig", name, options @ ..] => rigs::run_one(name, options),
         ["bench", "accept", options @ ..] => bench::accept(options),
+        ["bench", "relay", options @ ..] => bench::relay(options),
         _ => Ok(usage()),
     }
 }
@@ -68,4 +69,5 @@ cargo xtask COMMAND
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
   lab list         the scenarios of it
   rig NAME [..]    one rig of tests/rigs, with its options; --release takes that build
-  bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix";
+  bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix
+  bench relay [--quick]    messages passed on per second, end to end, beside Postfix";

@@ -27,7 +27,7 @@ pub(super) enum Connections {
 
 impl Load {
     /// How long the generator took until the last message had its 250.
-    pub(super) fn send(&self, port: u16) -> anyhow::Result<Duration> {
+    pub(super) fn send(&self, port: u16, to: &str) -> anyhow::Result<Duration> {
         let mut source = lab::command("smtp-source")?;
         source.args([
             "-s",
@@ -41,7 +41,7 @@ impl Load {
             "-f",
             "load@client.example.net",
         ]);
-        source.args(["-t", "alice@example.test"]);
+        source.args(["-t", to]);
         if self.connections == Connections::Kept {
             source.arg("-d");
         }

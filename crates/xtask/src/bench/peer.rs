@@ -91,23 +91,34 @@ impl Drop for Peer {
 /// The ceiling: takes everything, keeps nothing.
 pub(super) fn sink() -> anyhow::Result<Peer> {
     let port = free_port()?;
+    Peer::start("smtp-sink", port, &mut sink_command(port, None)?)
+}
+
+/// With `messages` it ends after so many.
+pub(super) fn sink_command(port: u16, messages: Option<u64>) -> anyhow::Result<Command> {
     let mut command = lab::command("smtp-sink")?;
     if is_root()? {
         command.args(["-u", "nobody"]);
     }
+    if let Some(messages) = messages {
+        command.args(["-M", &messages.to_string()]);
+    }
     command.arg(format!("127.0.0.1:{port}")).arg("1000");
-    Peer::start("smtp-sink", port, &mut command)
+    Ok(command)
 }
 
 /// Ours, as released, with its default durability.
-pub(super) fn postrider(folder: &Path) -> anyhow::Result<Peer> {
+///
+/// Mail for sink.test it passes on to the port `next`.
+pub(super) fn postrider(folder: &Path, next: u16) -> anyhow::Result<Peer> {
     let binary = rigs::binary(Build::Release)?;
     let port = free_port()?;
     let config = folder.join("postrider.toml");
     let user = if is_root()? { "user = \"root\"\n" } else { "" };
     let text = format!(
         "hostname = \"mx.example.test\"\ndata = \"{}\"\ndomains = [\"example.test\"]\n\
-         listen = [\"127.0.0.1:{port}\"]\nconnections_per_address_max = 1000\n{user}",
+         listen = [\"127.0.0.1:{port}\"]\nconnections_per_address_max = 1000\n{user}\
+         relay_networks = [\"127.0.0.1/32\"]\nroutes = {{ \"sink.test\" = \"[127.0.0.1]:{next}\" }}\n",
         folder.join("postrider").display()
     );
     std::fs::write(&config, text).context("writing the config")?;
@@ -145,7 +156,7 @@ pub(super) fn is_root() -> anyhow::Result<bool> {
     Ok(process::output_of(process::command("id").arg("-u"))?.trim() == "0")
 }
 
-fn greets(port: u16) -> bool {
+pub(super) fn greets(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
         return false;

@@ -12,12 +12,14 @@ use super::peer::{Peer, free_port, is_root};
 use crate::{lab, process};
 
 /// Needs root, because Postfix gives its parts different users.
-pub(super) fn start(folder: &Path) -> anyhow::Result<Peer> {
+///
+/// Mail for sink.test it passes on to the port `next`.
+pub(super) fn start(folder: &Path, next: u16) -> anyhow::Result<Peer> {
     anyhow::ensure!(is_root()?, "Postfix starts as root only");
     let home = folder.join("postfix");
     let port = free_port()?;
     lay_out(&home)?;
-    fs::write(home.join("etc/main.cf"), main_cf(&home)).context("writing main.cf")?;
+    fs::write(home.join("etc/main.cf"), main_cf(&home, next)).context("writing main.cf")?;
     fs::write(home.join("etc/master.cf"), master_cf(port)).context("writing master.cf")?;
     let master = lab::folder().join("usr/lib/postfix/sbin/master");
     let log = fs::File::create(home.join("master.log")).context("creating the log")?;
@@ -56,7 +58,7 @@ const PRIVATE: [&str; 11] = [
     "saved", "trace",
 ];
 
-fn main_cf(home: &Path) -> String {
+fn main_cf(home: &Path, next: u16) -> String {
     let (home, lab) = (home.display(), lab::folder());
     let lab = lab.display();
     format!(
@@ -90,6 +92,8 @@ default_process_limit = 200
 alias_maps =
 alias_database =
 local_recipient_maps =
+relay_domains = sink.test
+transport_maps = inline:{{sink.test=smtp:[127.0.0.1]:{next}}}
 "
     )
 }
@@ -106,6 +110,7 @@ trace unix - - n - 0 bounce
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
+relay unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual

@@ -3,19 +3,14 @@
 use std::fmt::Write;
 
 use super::median::median;
-use super::peer::Peer;
 use super::{Row, Sample};
 
 /// One row per load and peer: medians, and accepted messages as a ratio to the last peer.
-pub(super) fn render(peers: &[Peer], rows: &[Row]) -> String {
-    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
-    render_named(&names, rows)
-}
-
-fn render_named(names: &[&str], rows: &[Row]) -> String {
+/// `what` is counted per second.
+pub(super) fn render(what: &str, names: &[&str], rows: &[Row]) -> String {
     let baseline = names.last().copied().unwrap_or_default();
     let mut text = format!(
-        "| load | server | accepted/s | to {baseline} | CPU s per 1000 | memory MiB | written per octet |\n\
+        "| load | server | {what} | to {baseline} | CPU s per 1000 | memory MiB | written per octet |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for row in rows {
@@ -63,7 +58,7 @@ mod tests {
             vec![sample(90.0), sample(100.0), sample(900.0)],
             vec![sample(50.0)],
         ];
-        let text = render_named(&["ours", "theirs"], &[Row { load, results }]);
+        let text = render("accepted/s", &["ours", "theirs"], &[Row { load, results }]);
         let line =
             "| 4 KiB, 20 sessions, kept connections | ours | 100 | 2.00 | 0.50 | 30 | 1.50 |";
         assert_eq!(text.lines().nth(2), Some(line));
