@@ -81,3 +81,47 @@ fn expired(schedule: &Schedule, last: &Status) -> Status {
 
 const DAY: u64 = 86_400;
 const HOUR: u64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+
+    use super::*;
+    use crate::testing::due;
+
+    #[test]
+    fn what_lasts_too_long_has_failed() {
+        let schedule = Schedule::default();
+        let mut rng = SmallRng::seed_from_u64(1);
+        let status = Status::new(EnhancedCode::new(4, 4, 1), "nobody there");
+        let mut end = |ending, millis| {
+            let now = Timestamp::from_millis(millis);
+            outcome(&due(0), ending, &schedule, now, &mut rng)
+        };
+        let later = || Ending::Later(status.clone());
+        let Outcome::Deferred(told, again) = end(later(), 0) else {
+            panic!("it waits");
+        };
+        assert_eq!(told, status);
+        let first = 300_000..=330_000;
+        assert!(first.contains(&again.as_millis()), "{again:?}");
+        let five_days = 5 * 86_400_000;
+        assert!(matches!(end(later(), five_days - 1), Outcome::Deferred(..)));
+        let Outcome::Failed(told) = end(later(), five_days) else {
+            panic!("its time is over");
+        };
+        assert_eq!(
+            told.to_string(),
+            "5.4.7 given up after 5 days; the last try: 4.4.1 nobody there"
+        );
+        assert_eq!(
+            end(Ending::Never(status.clone()), 0),
+            Outcome::Failed(status.clone())
+        );
+        assert!(matches!(
+            end(Ending::Crashed, five_days),
+            Outcome::Crashed(_)
+        ));
+    }
+}

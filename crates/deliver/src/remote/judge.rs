@@ -130,3 +130,123 @@ fn transient(mut status: Status) -> Status {
     status.code.class = 4;
     status
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn reply(text: &str) -> ServerReply {
+        text.parse().unwrap()
+    }
+
+    /// One word for what follows, and the status code.
+    fn verdict(answer: &RecipientAnswer, kept: bool, others_taken: bool) -> String {
+        let seen = Circumstances {
+            host: "mx.example.net",
+            kept,
+            others_taken,
+        };
+        let (word, status) = match judge(answer, seen) {
+            Next::Delivered(status) => ("delivered", status),
+            Next::OtherHost(status) => ("other host", status),
+            Next::AtOnce(status) => ("at once", status),
+            Next::Later(status) => ("later", status),
+            Next::Never(status) => ("never", status),
+        };
+        assert!(status.text.contains("mx.example.net"), "{status}");
+        format!("{word} {}", status.code)
+    }
+
+    #[test]
+    fn what_follows_from_a_refusal() {
+        use Stage::{Data, FinalDot, Mail, Rcpt};
+        for (stage, text, kept, others_taken, wanted) in [
+            (Rcpt, "550 5.1.1 nobody", false, false, "never 5.1.1"),
+            (Rcpt, "550 nobody", false, false, "never 5.0.0"),
+            (Rcpt, "450 4.2.1 later", false, false, "other host 4.2.1"),
+            (Rcpt, "451 later", false, true, "other host 4.0.0"),
+            // Too many recipients for one transaction. RFC 5321 §4.5.3.1.10
+            (Rcpt, "452 4.5.3 too many", false, true, "at once 4.5.3"),
+            (Rcpt, "552 5.5.3 too many", false, true, "at once 4.5.3"),
+            (Rcpt, "452 4.5.3 too many", false, false, "other host 4.5.3"),
+            (
+                Rcpt,
+                "552 5.2.2 mailbox full",
+                false,
+                false,
+                "other host 4.2.2",
+            ),
+            (Mail, "550 5.7.1 not you", false, false, "never 5.7.1"),
+            (Mail, "452 4.3.1 no room", false, false, "other host 4.3.1"),
+            // The end of a connection that has served others.
+            (Mail, "421 4.3.2 closing", true, false, "at once 4.3.2"),
+            (Mail, "421 4.3.2 closing", false, false, "other host 4.3.2"),
+            (Data, "421 4.3.2 closing", true, false, "other host 4.3.2"),
+            (Data, "554 5.5.1 no recipients", false, false, "never 5.5.1"),
+            (FinalDot, "554 5.6.0 spam", false, true, "never 5.6.0"),
+            (FinalDot, "552 5.3.4 too large", false, false, "never 5.3.4"),
+            (
+                FinalDot,
+                "451 4.7.1 greylisted",
+                false,
+                false,
+                "other host 4.7.1",
+            ),
+        ] {
+            let answer = RecipientAnswer::Refused {
+                stage,
+                reply: reply(text),
+            };
+            assert_eq!(
+                verdict(&answer, kept, others_taken),
+                wanted,
+                "{stage:?} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_follows_from_a_lost_connection() {
+        for (stage, dot_sent, kept, wanted) in [
+            // It may have arrived: nobody else gets it at once.
+            (Stage::FinalDot, true, false, "later 4.4.2"),
+            (Stage::FinalDot, true, true, "later 4.4.2"),
+            (Stage::Body, false, false, "other host 4.4.2"),
+            (Stage::Mail, false, true, "at once 4.4.2"),
+            (Stage::Mail, false, false, "other host 4.4.2"),
+            (Stage::Rcpt, false, true, "other host 4.4.2"),
+        ] {
+            for why in [Lost::Closed, Lost::Timeout(Duration::from_mins(5))] {
+                let answer = RecipientAnswer::Lost {
+                    stage,
+                    why,
+                    dot_sent,
+                };
+                assert_eq!(
+                    verdict(&answer, kept, false),
+                    wanted,
+                    "{stage:?} {dot_sent}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_host_cannot_take_is_never_sent() {
+        let too_large = Impossible::TooLarge { limit: 1000 };
+        for (why, wanted) in [
+            (too_large, "never 5.3.4"),
+            (Impossible::EightBit, "never 5.6.3"),
+            (Impossible::BinaryMime, "never 5.6.3"),
+        ] {
+            assert_eq!(
+                verdict(&RecipientAnswer::Impossible(why), true, true),
+                wanted
+            );
+        }
+        let taken = RecipientAnswer::Accepted(reply("250 2.0.0 queued as 7"));
+        assert_eq!(verdict(&taken, false, false), "delivered 2.0.0");
+    }
+}

@@ -1,6 +1,7 @@
 //! Replies of a server, as a client reads them. RFC 5321 §4.2
 
 use std::fmt;
+use std::str::FromStr;
 
 use mailtypes::EnhancedCode;
 use memchr::memchr;
@@ -49,6 +50,19 @@ impl fmt::Display for ServerReply {
         }
         let texts = self.lines().filter(|line| !line.is_empty());
         texts.into_iter().try_for_each(|line| write!(f, " {line}"))
+    }
+}
+
+impl FromStr for ServerReply {
+    type Err = String;
+
+    /// One whole reply; its last line may lack the line end.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = format!("{}\r\n", text.trim_end_matches(['\r', '\n']));
+        match ReplyReader::default().feed(text.as_bytes()) {
+            (len, Some(reply)) if len == text.len() => reply,
+            _ => Err(format!("`{}` is not one reply", text.trim_end())),
+        }
     }
 }
 
