@@ -91,18 +91,17 @@ impl Drop for Peer {
 /// The ceiling: takes everything, keeps nothing.
 pub(super) fn sink() -> anyhow::Result<Peer> {
     let port = free_port()?;
-    Peer::start("smtp-sink", port, &mut sink_command(port, None)?)
+    Peer::start("smtp-sink", port, &mut sink_command(port)?)
 }
 
-/// With `messages` it ends after so many.
-pub(super) fn sink_command(port: u16, messages: Option<u64>) -> anyhow::Result<Command> {
+/// The command of the ceiling.
+pub(super) fn sink_command(port: u16) -> anyhow::Result<Command> {
     let mut command = lab::command("smtp-sink")?;
     if is_root()? {
         command.args(["-u", "nobody"]);
     }
-    if let Some(messages) = messages {
-        command.args(["-M", &messages.to_string()]);
-    }
+    // Counters on its stdout.
+    command.arg("-c");
     command.arg(format!("127.0.0.1:{port}")).arg("1000");
     Ok(command)
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask bench relay`: from `smtp-source` through a server to `smtp-sink`, until the last message
 //! has arrived there. The ceiling is the generator straight into the sink.
 
-use std::process::Child;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -66,7 +68,7 @@ pub(crate) fn relay(options: &[&str]) -> anyhow::Result<bool> {
 }
 
 fn sample(load: &Load, way: &Way) -> anyhow::Result<Sample> {
-    let mut sink = Sink::start(way.next, load.messages)?;
+    let sink = Sink::start(way.next, load.messages)?;
     let before = way.server.as_ref().map(Peer::usage);
     let port = way.server.as_ref().map_or(way.next, |server| server.port);
     let start = process::now();
@@ -86,16 +88,28 @@ fn sample(load: &Load, way: &Way) -> anyhow::Result<Sample> {
     ))
 }
 
-/// An `smtp-sink` that ends when it has all.
-struct Sink(Child);
+/// An `smtp-sink`, and the word that it has all.
+struct Sink {
+    process: Child,
+    all: Receiver<()>,
+}
 
 impl Sink {
     fn start(port: u16, messages: u64) -> anyhow::Result<Self> {
-        let child = peer::sink_command(port, Some(messages))?
-            .stdin(std::process::Stdio::null())
+        let mut process = peer::sink_command(port)?
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .context("starting smtp-sink")?;
-        let sink = Self(child);
+        let counters = process.stdout.take().context("smtp-sink has no output")?;
+        let (has_all, all) = mpsc::channel();
+        std::thread::spawn(move || {
+            if count(counters, messages) {
+                // Nobody may be waiting any more.
+                let _ = has_all.send(());
+            }
+        });
+        let sink = Self { process, all };
         let start = process::now();
         while !peer::greets(port) {
             anyhow::ensure!(start.elapsed() < ARRIVAL_MAX, "smtp-sink does not greet");
@@ -104,22 +118,42 @@ impl Sink {
         Ok(sink)
     }
 
-    fn wait(&mut self) -> anyhow::Result<()> {
-        let start = process::now();
-        while self.0.try_wait()?.is_none() {
-            anyhow::ensure!(
-                start.elapsed() < ARRIVAL_MAX,
-                "not all messages have arrived"
-            );
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
+    fn wait(&self) -> anyhow::Result<()> {
+        let all = self.all.recv_timeout(ARRIVAL_MAX);
+        all.context("not all messages have arrived at smtp-sink")
     }
+}
+
+/// Reads `sess=… quit=… mesg=…`, each time with a CR behind it, until there are so many messages.
+fn count(counters: impl Read, messages: u64) -> bool {
+    for line in BufReader::new(counters).split(b'\r') {
+        let Ok(line) = line else { break };
+        let line = String::from_utf8_lossy(&line);
+        let seen = line
+            .rsplit_once("mesg=")
+            .and_then(|(_, n)| n.trim().parse().ok());
+        if seen.is_some_and(|seen: u64| seen >= messages) {
+            return true;
+        }
+    }
+    false
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn the_sink_counts() {
+        let told = b"sess=1 quit=0 mesg=1\rsess=1 quit=0 mesg=2\r";
+        assert!(count(&told[..], 2));
+        assert!(!count(&told[..], 3));
     }
 }
