@@ -89,15 +89,24 @@ fn brackets(text: &str) -> Result<(&str, &str), BadPath> {
 /// The mailbox behind a source route, which is checked and then ignored.
 // RFC 5321 §4.1.2, §C: A-d-l
 fn mailbox(inside: &str) -> Result<Mailbox, BadPath> {
+    let mailbox = Mailbox::parse(behind_route(inside)?)?;
+    // A name in Unicode is longer as we shall write it: RFC 5890 §2.3.2.1
+    if mailbox.to_string().len() + 2 > PATH_LEN_MAX {
+        return Err(BadPath::TooLong);
+    }
+    Ok(mailbox)
+}
+
+fn behind_route(inside: &str) -> Result<&str, BadPath> {
     if !inside.starts_with('@') {
-        return Ok(Mailbox::parse(inside)?);
+        return Ok(inside);
     }
     let (route, mailbox) = inside.split_once(':').ok_or(BadPath::Route)?;
     for hop in route.split(',') {
         let host = hop.strip_prefix('@').ok_or(BadPath::Route)?;
         Domain::parse(host).map_err(BadPath::RouteDomain)?;
     }
-    Ok(Mailbox::parse(mailbox)?)
+    Ok(mailbox)
 }
 
 #[cfg(test)]
@@ -168,6 +177,12 @@ mod tests {
         assert_eq!(longest.len(), PATH_LEN_MAX);
         assert!(forward(&longest).is_ok());
         assert_eq!(forward(&longer), Err(BadPath::TooLong));
+        // 254 octets as they came, and 260 as we should write them.
+        let label = "eorgorgrel·";
+        let unicode = ["a".repeat(63), "b".repeat(63), "c".repeat(60)].join(".");
+        let unicode = format!("<{:0>50}@{unicode}.{label}>", 1);
+        assert!(unicode.len() <= PATH_LEN_MAX, "{}", unicode.len());
+        assert_eq!(forward(&unicode), Err(BadPath::TooLong));
     }
 
     proptest! {
