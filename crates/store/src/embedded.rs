@@ -13,17 +13,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex};
 
 use mailtypes::ItemId;
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
 use rusqlite::Connection;
 
-use crate::body_log::{BodyReader, Numbers};
+use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
-use crate::limits::READERS;
 use crate::pool::Pool;
 
 mod books;
+mod by_callers;
 mod cache;
 mod checkpoint;
 mod compact;
@@ -31,6 +29,7 @@ mod contract;
 mod database;
 mod evacuate;
 mod folder;
+mod handle;
 mod housekeeping;
 mod ids;
 mod join;
@@ -43,6 +42,7 @@ mod recover;
 mod room;
 mod rows;
 mod source;
+mod start;
 mod thread;
 mod turn;
 mod writer;
@@ -50,9 +50,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use handle::Clock;
 pub use lock::LockHolder;
 pub(crate) use source::Source;
-pub use thread::Clock;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -65,6 +65,9 @@ pub struct Options {
     pub disk: Option<Arc<dyn Disk>>,
     /// Whether housekeeping runs by itself.
     pub housekeeping: bool,
+    /// Whether threads of the store do its work. Without them the callers do it, one thing after
+    /// the other, so that a simulation can be replayed; housekeeping needs a thread.
+    pub threads: bool,
 }
 
 impl Options {
@@ -75,6 +78,7 @@ impl Options {
             seed: None,
             disk: None,
             housekeeping: true,
+            threads: true,
         }
     }
 }
@@ -87,7 +91,7 @@ pub struct Embedded {
 
 struct Inner {
     clock: Clock,
-    writer: thread::WriterHandle,
+    writer: handle::WriterHandle,
     readers: Pool<Connection>,
     bodies: BodyReader,
     drafts: Drafts,
@@ -194,24 +198,18 @@ impl Embedded {
             accepting: Arc::clone(&accepting),
             settled: Arc::clone(&settled),
         };
-        let mut checkpoints = checkpoint::Checkpoints::start(&path, database::open_again(&path)?)?;
-        let clock = Arc::clone(&options.clock);
-        let writer = thread::WriterHandle::start(writer, clock, move || checkpoints.after_turn())?;
-        let readers = (0..READERS)
-            .map(|_| database::open_reader(&path))
-            .collect::<Result<_, _>>()?;
-        let readers = Pool::start("store-reader", readers)?;
+        let writer = start::writer(&options, &path, writer)?;
         let inner = Inner {
-            drafts: drafts(&disk, &numbers)?,
-            ids: ids::Ids::new(rng(options.seed), ItemId::from_i64(last)),
+            drafts: start::drafts(&options, &disk, &numbers)?,
+            ids: ids::Ids::new(start::rng(options.seed), ItemId::from_i64(last)),
             room: room::Room::new(Arc::clone(&disk), accepting),
             cache,
             settled,
-            _housekeeping: start_housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
+            _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
+            readers: start::readers(&options, &path)?,
             clock: options.clock,
             writer,
-            readers,
             bodies,
         };
         Ok(Self {
@@ -226,42 +224,8 @@ impl Embedded {
     }
 }
 
-fn rng(seed: Option<u64>) -> SmallRng {
-    seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64)
-}
-
-fn drafts(disk: &Arc<dyn Disk>, numbers: &Numbers) -> Result<Drafts, OpenError> {
-    let pool = Pool::start("store-draft", vec![(); DRAFT_THREADS])?;
-    Ok(Drafts::new(Arc::clone(disk), numbers.clone(), pool))
-}
-
-fn start_housekeeping(
-    options: &Options,
-    path: &Path,
-    writer: &thread::WriterHandle,
-    disk: &Arc<dyn Disk>,
-    numbers: &Numbers,
-    bodies: &BodyReader,
-) -> Result<Option<housekeeping::Housekeeping>, OpenError> {
-    if !options.housekeeping {
-        return Ok(None);
-    }
-    let keeper = keeper::Housekeeper {
-        db: database::open_reader(path)?,
-        writer: writer.clone(),
-        disk: Arc::clone(disk),
-        numbers: numbers.clone(),
-        bodies: bodies.clone(),
-        clock: Arc::clone(&options.clock),
-        given_up: std::cell::RefCell::default(),
-    };
-    Ok(Some(housekeeping::Housekeeping::start(keeper)?))
-}
-
 /// The file that makes a folder a data folder.
 pub const DATABASE: &str = "postrider.db";
-/// Threads that write large drafts.
-const DRAFT_THREADS: usize = 2;
 
 /// Locks that nothing can poison for good: the values behind them are always whole.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

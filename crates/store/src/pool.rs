@@ -1,4 +1,4 @@
-//! A few threads that do blocking work for async callers, each with a state of its own.
+//! Blocking work for async callers: a few threads, each with a state of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -12,14 +12,24 @@ type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// The threads end when the last clone goes.
 pub(crate) struct Pool<S> {
-    jobs: mpsc::Sender<Job<S>>,
+    hands: Hands<S>,
     waiting: Arc<Semaphore>,
+}
+
+/// Who does the work.
+enum Hands<S> {
+    Threads(mpsc::Sender<Job<S>>),
+    /// The caller, at once.
+    Caller(Arc<Mutex<S>>),
 }
 
 impl<S> Clone for Pool<S> {
     fn clone(&self) -> Self {
         Self {
-            jobs: self.jobs.clone(),
+            hands: match &self.hands {
+                Hands::Threads(jobs) => Hands::Threads(jobs.clone()),
+                Hands::Caller(state) => Hands::Caller(Arc::clone(state)),
+            },
             waiting: Arc::clone(&self.waiting),
         }
     }
@@ -44,12 +54,20 @@ impl<S: Send + 'static> Pool<S> {
                 })?;
         }
         Ok(Self {
-            jobs,
+            hands: Hands::Threads(jobs),
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         })
     }
 
-    /// Runs `work` on one of the threads.
+    /// Without threads: the callers work themselves, one at a time.
+    pub(crate) fn without_threads(state: S) -> Self {
+        Self {
+            hands: Hands::Caller(Arc::new(Mutex::new(state))),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+        }
+    }
+
+    /// Has `work` done.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
@@ -65,7 +83,10 @@ impl<S: Send + 'static> Pool<S> {
             drop(place);
             let _ = answer.send(done);
         });
-        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
+        match &self.hands {
+            Hands::Threads(jobs) => jobs.send(job).map_err(|_| StoreError::Closed)?,
+            Hands::Caller(state) => job(&mut state.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
         answered
             .await
             .map_err(|_| StoreError::Disk("the work panicked".to_owned()))
@@ -91,6 +112,17 @@ mod tests {
             .await,
             Ok(1)
         );
+    }
+
+    #[tokio::test]
+    async fn without_threads_the_caller_works() {
+        let pool = Pool::without_threads(0u32);
+        let here = thread::current().id();
+        let there = pool.run(|n| {
+            *n += 1;
+            (*n, thread::current().id())
+        });
+        assert_eq!(there.await, Ok((1, here)));
     }
 
     #[tokio::test]

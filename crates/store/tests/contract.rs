@@ -39,16 +39,18 @@ pub(crate) trait Backend {
 pub(crate) struct EmbeddedBackend {
     folder: tempfile::TempDir,
     millis: Arc<AtomicI64>,
+    threads: bool,
     store: Option<Embedded>,
 }
 
 impl EmbeddedBackend {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(threads: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let millis = Arc::new(AtomicI64::new(1_790_000_000_000));
         let mut backend = Self {
             folder,
             millis,
+            threads,
             store: None,
         };
         backend.restart();
@@ -72,6 +74,7 @@ impl Backend for EmbeddedBackend {
         let options = Options {
             seed: Some(1),
             housekeeping: false,
+            threads: self.threads,
             ..Options::new(clock)
         };
         self.store = Some(Embedded::open(self.folder.path(), options).unwrap());
@@ -93,7 +96,13 @@ macro_rules! each_backend {
         mod embedded {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() {
-                super::$module::$case(super::EmbeddedBackend::new()).await;
+                super::$module::$case(super::EmbeddedBackend::new(true)).await;
+            }
+        )*}
+        mod without_threads {$(
+            #[tokio::test]
+            async fn $case() {
+                super::$module::$case(super::EmbeddedBackend::new(false)).await;
             }
         )*}
     };

@@ -7,7 +7,7 @@ use std::thread;
 
 use rusqlite::Connection;
 
-use super::thread::{Clock, WriterHandle};
+use super::handle::{Clock, WriterHandle};
 use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;
 

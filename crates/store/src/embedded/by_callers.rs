@@ -1,0 +1,74 @@
+//! A writer without a thread: whoever waits for it first, works for all. One thread that does one
+//! thing after the other can be replayed; that is what simulations need.
+
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use super::handle::{Turns, Waiting};
+use super::locked;
+use crate::StoreError;
+use crate::limits::TURN_REQUESTS_MAX;
+
+/// The writer; clones share it.
+#[derive(Clone)]
+pub(crate) struct WriterByCallers(Arc<Mutex<State>>);
+
+struct State {
+    /// `None`: closed.
+    turns: Option<Turns>,
+    queue: Vec<Waiting>,
+}
+
+impl WriterByCallers {
+    pub(crate) fn new(turns: Turns) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            turns: Some(turns),
+            queue: Vec::new(),
+        })))
+    }
+
+    /// Queues an order up.
+    pub(crate) fn send(&self, waiting: Waiting) -> Result<(), StoreError> {
+        let mut state = locked(&self.0);
+        if state.turns.is_none() {
+            return Err(StoreError::Closed);
+        }
+        state.queue.push(waiting);
+        Ok(())
+    }
+
+    /// Lets others queue up first, as they would while a thread wakes up; then does what waits.
+    pub(crate) async fn work(&self) {
+        let mut yielded = false;
+        std::future::poll_fn(|cx| {
+            if yielded {
+                return Poll::Ready(());
+            }
+            yielded = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        locked(&self.0).work();
+    }
+
+    /// Does what waits, then gives the writer up.
+    pub(crate) fn close(&self) {
+        let mut state = locked(&self.0);
+        state.work();
+        state.turns = None;
+    }
+}
+
+impl State {
+    fn work(&mut self) {
+        let Some(turns) = &mut self.turns else {
+            return self.queue.clear();
+        };
+        while !self.queue.is_empty() {
+            let len = self.queue.len().min(TURN_REQUESTS_MAX);
+            let batch = self.queue.drain(..len).map(|waiting| waiting.asked);
+            turns.run(batch.collect());
+        }
+    }
+}
