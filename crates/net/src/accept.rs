@@ -5,8 +5,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// Somebody to whom others connect: the network, or one that a test has made.
+pub trait Accept: Send + 'static {
+    /// The octets of a connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection and the address of its peer. May be cancelled at any time without
+    /// losing a connection.
+    fn accept(&mut self) -> impl Future<Output = (Self::Stream, SocketAddr)> + Send;
+}
 
 /// A listener that always has a next connection.
 #[derive(Debug)]
@@ -39,13 +50,17 @@ impl Acceptor {
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
+}
+
+impl Accept for Acceptor {
+    type Stream = TcpStream;
 
     /// The next connection and the address of its peer; an IPv4 address in IPv6 clothes is given
     /// as IPv4.
     ///
     /// When the machine has no file descriptor or memory left, it waits a while, longer each
-    /// time, for connections to close. May be cancelled at any time without losing a connection.
-    pub async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    /// time, for connections to close.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {

@@ -19,6 +19,10 @@ pub struct Clock(Arc<Source>);
 enum Source {
     System(Mutex<Reading>),
     Manual(watch::Sender<Timestamp>),
+    Runtime {
+        start: Timestamp,
+        began: tokio::time::Instant,
+    },
 }
 
 impl Clock {
@@ -36,6 +40,13 @@ impl Clock {
         Self(Arc::new(Source::Manual(watch::Sender::new(start))))
     }
 
+    /// The clock of the tokio runtime that this is called in: `start` is now. For tests whose
+    /// runtime is paused: there the time jumps when nobody has anything to do before.
+    pub fn of_runtime(start: Timestamp) -> Self {
+        let began = tokio::time::Instant::now();
+        Self(Arc::new(Source::Runtime { start, began }))
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
@@ -50,6 +61,7 @@ impl Clock {
                 to_timestamp(reading.time)
             }
             Source::Manual(now) => *now.borrow(),
+            Source::Runtime { start, began } => *start + began.elapsed(),
         }
     }
 
@@ -67,11 +79,18 @@ impl Clock {
                 // The sender lives in `self`: waiting cannot fail.
                 let _ = now.subscribe().wait_for(|now| *now >= at).await;
             }
+            Source::Runtime { start, began } => {
+                let at = (*began).checked_add(at.since(*start));
+                match at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            }
         }
     }
 
-    /// Moves a manual clock forward and wakes who waited for that. A system clock goes its own
-    /// way: this does nothing to it.
+    /// Moves a manual clock forward and wakes who waited for that. Others go their own way: this
+    /// does nothing to them.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &*self.0 {
             now.send_modify(|now| *now = *now + by);
@@ -177,5 +196,21 @@ mod tests {
         clock.advance(Duration::from_millis(1));
         sleeper.await.unwrap();
         assert_eq!(clock.now(), Timestamp::from_millis(60_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paused_runtime_jumps_to_what_is_next() {
+        let clock = Clock::of_runtime(Timestamp::EPOCH);
+        let at = Timestamp::from_millis(5 * 24 * 3_600_000);
+        clock.sleep_until(at).await;
+        assert_eq!(clock.now(), at);
+        clock.sleep_until(Timestamp::EPOCH).await;
+        assert_eq!(clock.now(), at);
+        let never = clock.sleep_until(Timestamp::from_millis(i64::MAX));
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), never)
+                .await
+                .is_err()
+        );
     }
 }

@@ -14,7 +14,7 @@ mod gate;
 pub mod handoff;
 pub mod listen;
 
-pub use accept::Acceptor;
+pub use accept::{Accept, Acceptor};
 pub use clock::Clock;
 pub use dial::{Dial, DialError, TcpDial};
 pub use gate::{Full, Gate, Limits, Pass};

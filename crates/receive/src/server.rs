@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use mailtypes::Timestamp;
-use net::{Acceptor, Clock, Full, Gate, Pass};
+use net::{Accept, Clock, Full, Gate, Pass};
 use proto::smtp::Reply;
 use store::Store;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
 use crate::Settings;
-use crate::limits::STOP_GRACE;
+use crate::deadline::within;
+use crate::limits::{LINGER, STOP_GRACE};
 use crate::session::Session;
 use crate::shared::{Phase, Shared, current};
 
@@ -53,7 +54,7 @@ impl<S: Store> Receiver<S> {
     /// sender means [`Phase::Stop`].
     ///
     /// A panic within a session ends that session and nothing else.
-    pub async fn serve(&self, mut acceptor: Acceptor, mut phase: watch::Receiver<Phase>) {
+    pub async fn serve(&self, mut acceptor: impl Accept, mut phase: watch::Receiver<Phase>) {
         let mut sessions = JoinSet::new();
         while current(&phase) == Phase::Serve {
             tokio::select! {
@@ -72,13 +73,13 @@ impl<S: Store> Receiver<S> {
     fn admit(
         &self,
         sessions: &mut JoinSet<()>,
-        stream: TcpStream,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
         phase: &watch::Receiver<Phase>,
     ) {
         let pass = match self.gate.enter(peer.ip()) {
             Ok(pass) => pass,
-            Err(full) => return self.turn_away(&stream, peer, full),
+            Err(full) => return self.turn_away(sessions, stream, peer, full),
         };
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
@@ -87,13 +88,22 @@ impl<S: Store> Receiver<S> {
     }
 
     /// Over the limit: 421 at once, and no session. RFC 5321 §3.8
-    fn turn_away(&self, stream: &TcpStream, peer: SocketAddr, full: Full) {
+    fn turn_away(
+        &self,
+        sessions: &mut JoinSet<()>,
+        mut stream: impl AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        full: Full,
+    ) {
         let hostname = &self.shared.settings.load().hostname;
         let text = format!("{hostname} has too many connections: try again later");
         let mut octets = Vec::new();
         Reply::new(421, "4.3.2", text).write(&mut octets);
-        // A new connection has room for one line; if not, it just closes.
-        let _ = stream.try_write(&octets);
+        let clock = self.shared.clock.clone();
+        // A new connection has room for one line: this does not wait for the client.
+        sessions.spawn(async move {
+            within(&clock, LINGER, stream.write_all(&octets)).await;
+        });
         let client = peer.ip();
         tracing::info!(target: "mail", command = "connect", code = 421, why = %full, %client, "refused");
     }
@@ -123,7 +133,7 @@ impl<S: Store> Receiver<S> {
 }
 
 /// Runs a session and holds its place at the gate.
-async fn keep<S: Store>(pass: Pass, session: Session<S>) {
+async fn keep<S: Store>(pass: Pass, session: Session<S, impl AsyncRead + AsyncWrite + Unpin>) {
     session.run().await;
     drop(pass);
 }

@@ -5,16 +5,18 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use mailtypes::Timestamp;
+use net::Clock;
 use proto::smtp::{Server, Step};
 use store::Store;
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::watch;
 use tokio::task::coop::consume_budget;
 
@@ -24,9 +26,9 @@ use crate::limits::{LINGER, LINGER_LEN_MAX, READ_LEN, STOP_GRACE, WRITE_TIMEOUT}
 use crate::shared::{Phase, Shared, current};
 
 /// A client that is connected.
-pub(crate) struct Session<S> {
+pub(crate) struct Session<S, T> {
     shared: Arc<Shared<S>>,
-    stream: TcpStream,
+    stream: T,
     machine: Server,
     dialogue: Dialogue<S>,
     /// Octets that the machine has not taken yet.
@@ -36,10 +38,10 @@ pub(crate) struct Session<S> {
     cut: Option<Timestamp>,
 }
 
-impl<S: Store> Session<S> {
+impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Session<S, T> {
     pub(crate) fn new(
         shared: Arc<Shared<S>>,
-        stream: TcpStream,
+        stream: T,
         client: IpAddr,
         phase: watch::Receiver<Phase>,
     ) -> Self {
@@ -111,14 +113,14 @@ impl<S: Store> Session<S> {
                 self.machine.timed_out(now);
                 return ControlFlow::Continue(());
             }
-            match self.take_in(now) {
-                Ok(0) => {
+            match self.take_in().await {
+                None => {}
+                Some(Ok(0)) => {
                     tracing::debug!("the client is gone");
                     return ControlFlow::Break(());
                 }
-                Ok(_) => return ControlFlow::Continue(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait().await,
-                Err(error) => {
+                Some(Ok(_)) => return ControlFlow::Continue(()),
+                Some(Err(error)) => {
                     tracing::debug!(%error, "the connection is lost");
                     return ControlFlow::Break(());
                 }
@@ -139,24 +141,16 @@ impl<S: Store> Session<S> {
         ControlFlow::Continue(())
     }
 
-    /// Reads what is there, without waiting. The buffer lives on the stack for this moment only.
-    fn take_in(&mut self, now: Timestamp) -> io::Result<usize> {
-        let mut buffer = [0; READ_LEN];
-        let read = self.stream.try_read(&mut buffer)?;
-        if read > 0 {
-            let taken = self.machine.input(&buffer[..read], now);
-            self.carried.extend_from_slice(&buffer[taken..read]);
-        }
-        Ok(read)
-    }
-
-    /// Until there is something to read or to do.
-    async fn wait(&mut self) {
+    /// Gives the machine octets as soon as there are some; `None` when there is something else to
+    /// do first.
+    async fn take_in(&mut self) -> Option<io::Result<usize>> {
         let deadline = self.machine.deadline();
         let until = self.cut.map_or(deadline, |cut| cut.min(deadline));
         let Self {
             shared,
             stream,
+            machine,
+            carried,
             phase,
             cut,
             ..
@@ -164,63 +158,73 @@ impl<S: Store> Session<S> {
         let stop = async {
             let _ = phase.wait_for(|phase| *phase == Phase::Stop).await;
         };
+        let read = read_once(stream, |octets| {
+            let taken = machine.input(octets, shared.clock.now());
+            carried.extend_from_slice(&octets[taken..]);
+        });
         tokio::select! {
-            // As `read` looks at them.
             biased;
-            () = stop, if cut.is_none() => {}
-            () = shared.clock.sleep_until(until) => {}
-            // An error shows when it is read.
-            _ = stream.readable() => {}
+            () = stop, if cut.is_none() => None,
+            // What comes too late is not read any more.
+            () = is_past(&shared.clock, until) => None,
+            read = read => Some(read),
+            () = shared.clock.sleep_until(until) => None,
         }
     }
 
-    async fn write(&self, octets: &[u8]) -> io::Result<()> {
-        let mut rest = octets;
-        let mut until = None;
-        while !rest.is_empty() {
-            match self.stream.try_write(rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let clock = &self.shared.clock;
-                    let until = *until.get_or_insert_with(|| clock.now() + WRITE_TIMEOUT);
-                    tokio::select! {
-                        // A client that takes octets at the last moment gets them.
-                        biased;
-                        ready = self.stream.writable() => ready?,
-                        () = clock.sleep_until(until) => {
-                            return Err(io::ErrorKind::TimedOut.into());
-                        }
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        let written = self.stream.write_all(octets);
+        let written = within(&self.shared.clock, WRITE_TIMEOUT, written).await;
+        written.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Closes so that our last reply gets through: octets that nobody has read would make the
     /// kernel reset the connection, and the reset would overtake the reply.
     async fn hang_up(mut self) {
-        let closed = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
-        if closed.is_ok() {
-            within(&self.shared.clock, LINGER, drain(&self.stream)).await;
-        }
+        let stream = &mut self.stream;
+        within(&self.shared.clock, LINGER, async {
+            if stream.shutdown().await.is_ok() {
+                drain(stream).await;
+            }
+        })
+        .await;
     }
+}
+
+/// Is ready whenever it is looked at when `until` has passed; wakes nobody.
+fn is_past(clock: &Clock, until: Timestamp) -> impl Future<Output = ()> {
+    poll_fn(move |_| {
+        if clock.now() < until {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
 }
 
 /// Reads and forgets, to the end or to a limit.
-async fn drain(stream: &TcpStream) {
+async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     let mut left = LINGER_LEN_MAX;
-    while left > 0 && stream.readable().await.is_ok() {
-        match forget_some(stream) {
-            Ok(0) => return,
+    while left > 0 {
+        match read_once(stream, |_| ()).await {
+            Ok(0) | Err(_) => return,
             Ok(read) => left = left.saturating_sub(read),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
         }
     }
 }
 
-fn forget_some(stream: &TcpStream) -> io::Result<usize> {
-    stream.try_read(&mut [0; READ_LEN])
+/// Reads once; answers how many octets `take` was given. The buffer lies on the stack while there
+/// is something to read, and nowhere while there is nothing.
+async fn read_once(
+    stream: &mut (impl AsyncRead + Unpin),
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<usize> {
+    poll_fn(|cx| {
+        let mut buffer = [MaybeUninit::uninit(); READ_LEN];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+        take(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
 }

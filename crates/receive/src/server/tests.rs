@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use mailtypes::{Domain, ItemId};
-use net::{Limits, listen};
+use net::{Acceptor, Limits, listen};
 use proto::smtp;
 use store::RecipientState;
 
