@@ -1,5 +1,7 @@
-//! Rigs that more than one crate's tests need: worlds, transcripts, programs under test
+//! Rigs that more than one crate's tests need: worlds, transcripts, a simulation.
 
+mod server;
+pub mod sim;
 pub mod transcript;
 mod world;
 

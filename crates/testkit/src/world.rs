@@ -1,20 +1,18 @@
 //! A whole mail server on loopback: a receiver, a store on disk and a deliverer.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use arc_swap::ArcSwap;
-use deliver::Deliverer;
-use mailtypes::{Domain, Mailbox, Timestamp};
+use deliver::Schedule;
+use mailtypes::{Mailbox, Timestamp};
 use net::dns::MapDns;
-use net::{Acceptor, Clock, Gate, Limits, TcpDial, listen};
+use net::{Acceptor, Clock, TcpDial, listen};
 use proto::smtp;
-use receive::{Phase, Policy, Receiver, Settings};
-use store::{AccountId, AuditReport, Embedded, Options, Selection, Store};
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use receive::Phase;
+use store::{AccountId, AuditReport, Embedded, Selection, Store};
+
+use crate::server::{Kind, Running};
 
 /// A server for `example.org` in a folder of its own. Its clock stands still but for the test.
 pub struct World {
@@ -26,10 +24,7 @@ pub struct World {
     pub store: Embedded,
     /// What names mean to it.
     pub dns: MapDns,
-    phase: watch::Sender<Phase>,
-    stop: watch::Sender<bool>,
-    receiver: JoinHandle<()>,
-    deliverer: JoinHandle<()>,
+    running: Running,
     /// Goes last: the others work in it.
     _folder: tempfile::TempDir,
 }
@@ -39,53 +34,26 @@ impl World {
     pub async fn start(smtp: smtp::Settings) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let clock = Clock::manual(START);
-        let store = open(folder.path(), &clock)?;
-        let wake: Arc<Notify> = Arc::default();
-        let hostname = smtp.hostname.clone();
-        let settings = Settings {
-            hostname: hostname.clone(),
-            domains: vec![Domain::parse(DOMAIN)?],
-            postmaster: None,
+        let kind = Kind {
+            domain: DOMAIN,
+            smtp,
             relay_networks: Vec::new(),
-            smtp: Arc::new(smtp),
+            schedule: Schedule::default(),
+            addresses: Vec::new(),
+            seed: SEED,
         };
-        let settings = Arc::new(ArcSwap::from_pointee(settings));
-        let receiver = Receiver::new(
-            store.clone(),
-            clock.clone(),
-            Arc::clone(&settings),
-            Gate::new(LIMITS),
-            Arc::clone(&wake),
-        );
+        let store = kind.open(folder.path(), &clock, true)?;
         let acceptor = Acceptor::new(listen::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?)?;
         let addr = acceptor.local_addr()?;
         let dns = MapDns::new(clock.clone());
-        let policy = Policy {
-            store: store.clone(),
-            clock: clock.clone(),
-            settings: Arc::clone(&settings),
-        };
-        let deliverer = Deliverer::new(
-            store.clone(),
-            dns.clone(),
-            TcpDial::new(clock.clone()),
-            Arc::new(policy),
-            clock.clone(),
-            Arc::new(ArcSwap::from_pointee(outgoing(&hostname)?)),
-            wake,
-        );
-        let deliverer = deliverer.seeded(SEED);
-        let (phase, phases) = watch::channel(Phase::Serve);
-        let (stop, stops) = watch::channel(false);
+        let dial = TcpDial::new(clock.clone());
+        let running = kind.start(&store, &clock, dns.clone(), dial, acceptor)?;
         Ok(Self {
             addr,
             clock,
             store,
             dns,
-            phase,
-            stop,
-            receiver: tokio::spawn(async move { receiver.serve(acceptor, phases).await }),
-            deliverer: tokio::spawn(deliverer.run(stops)),
+            running,
             _folder: folder,
         })
     }
@@ -124,41 +92,17 @@ impl World {
     /// Ends all parts in order; answers the books of the queue. The clients must have gone: the
     /// clock stands still, so nobody is sent away for being slow.
     pub async fn stop(self) -> anyhow::Result<AuditReport> {
-        self.phase.send_replace(Phase::Stop);
-        in_time(self.receiver).await.context("the receiver")??;
-        self.stop.send_replace(true);
-        in_time(self.deliverer).await.context("the deliverer")??;
+        let running = self.running;
+        running.phase.send_replace(Phase::Stop);
+        let ended = in_time(running.receiver).await;
+        ended.context("the receiver")??;
+        running.stop.send_replace(true);
+        let ended = in_time(running.deliverer).await;
+        ended.context("the deliverer")??;
         let report = self.store.audit().await?;
         self.store.close();
         Ok(report)
     }
-}
-
-/// Delivery as servers do it by themselves.
-fn outgoing(hostname: &str) -> anyhow::Result<deliver::Settings> {
-    Ok(deliver::Settings {
-        own: deliver::Own {
-            hostname: Domain::parse(hostname)?,
-            addresses: Vec::new(),
-        },
-        domains: vec![Domain::parse(DOMAIN)?],
-        routes: deliver::Routes::default(),
-        schedule: deliver::Schedule::default(),
-        limits: deliver::Limits {
-            total: 100,
-            per_hop: 10,
-        },
-        client: Arc::default(),
-    })
-}
-
-fn open(folder: &std::path::Path, clock: &Clock) -> anyhow::Result<Embedded> {
-    let clock = clock.clone();
-    let options = Options {
-        seed: Some(SEED),
-        ..Options::new(Arc::new(move || clock.now()))
-    };
-    Ok(Embedded::open(folder, options)?)
 }
 
 async fn in_time<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
@@ -170,10 +114,6 @@ const DOMAIN: &str = "example.org";
 /// Some day in 2027.
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const SEED: u64 = 1;
-const LIMITS: Limits = Limits {
-    total: 100,
-    per_address: 100,
-};
 /// Of the wall clock, for parts that are stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);

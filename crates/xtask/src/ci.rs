@@ -4,7 +4,7 @@ use crate::expected::Expected;
 use crate::rigs::Build;
 use crate::steps::Steps;
 use crate::tally::{Skip, Tally};
-use crate::{fuzz, lab, process, rigs, test, tidy};
+use crate::{fuzz, lab, process, rigs, sim, test, tidy};
 
 /// Power cuts in one run of CI; `soak` does more.
 const POWER_CUTS: u32 = 10;
@@ -37,6 +37,7 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         )
     });
     steps.counted("fuzz", fuzz_step);
+    steps.counted("simulation", || judged(sim::seeds(sim::SEEDS_CI)?));
     steps.counted("kill -9", || {
         judged(rigs::one("kill9", &[&KILLS.to_string()], Build::Debug)?)
     });

@@ -14,6 +14,7 @@ mod lab;
 mod process;
 mod rfc_index;
 mod rigs;
+mod sim;
 mod soak;
 mod steps;
 mod tally;
@@ -42,6 +43,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<bool> {
         ["rfc-index"] => rfc_index::run(),
         ["fuzz"] => fuzz::run(fuzz::SECONDS_CI),
         ["fuzz", seconds] => fuzz::run(seconds.parse()?),
+        ["sim", options @ ..] => sim::run(options),
         ["soak"] => soak::run(),
         ["lab", words @ ..] => lab::run(words).map(|done| done.unwrap_or_else(usage)),
         ["rig", name, options @ ..] => rigs::run_one(name, options),
@@ -64,6 +66,8 @@ cargo xtask COMMAND
   tidy             arrows between crates, licences, file sizes, words
   rfc-index        which file obeys which section of which RFC, and the gaps
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
+  sim --seeds N    servers in one process on a network that fails: the first N seeds
+  sim --seed S     one seed with its journal
   soak             the long form: power cuts, kills, ten minutes per fuzz target
   lab [unpack]     unpack foreign mailers and tools under target/lab
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet

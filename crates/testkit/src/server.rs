@@ -1,0 +1,134 @@
+//! The parts of a mail server, put together as the program does it.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use deliver::{Deliverer, Schedule};
+use ipnet::IpNet;
+use mailtypes::Domain;
+use net::dns::Dns;
+use net::{Accept, Clock, Dial, Gate, Limits};
+use proto::smtp;
+use receive::{Phase, Policy, Receiver, Settings};
+use store::{Embedded, Options};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// What kind of server.
+pub(crate) struct Kind<'a> {
+    /// Its domain.
+    pub(crate) domain: &'a str,
+    /// How it speaks, and its name.
+    pub(crate) smtp: smtp::Settings,
+    /// Whose clients may send to everybody.
+    pub(crate) relay_networks: Vec<IpNet>,
+    /// When it tries again.
+    pub(crate) schedule: Schedule,
+    /// How it knows itself among mail exchangers.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Where its chance comes from.
+    pub(crate) seed: u64,
+}
+
+/// A server at work. Dropped, it ends as a process does that is killed.
+pub(crate) struct Running {
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) receiver: JoinHandle<()>,
+    pub(crate) deliverer: JoinHandle<()>,
+}
+
+impl Kind<'_> {
+    /// Opens its store.
+    pub(crate) fn open(
+        &self,
+        folder: &Path,
+        clock: &Clock,
+        threads: bool,
+    ) -> anyhow::Result<Embedded> {
+        let clock = clock.clone();
+        let options = Options {
+            seed: Some(self.seed),
+            threads,
+            ..Options::new(Arc::new(move || clock.now()))
+        };
+        Ok(Embedded::open(folder, options)?)
+    }
+
+    /// Starts it on a store, a clock, a DNS and a network.
+    pub(crate) fn start(
+        self,
+        store: &Embedded,
+        clock: &Clock,
+        dns: impl Dns,
+        dial: impl Dial,
+        acceptor: impl Accept,
+    ) -> anyhow::Result<Running> {
+        let wake: Arc<Notify> = Arc::default();
+        let (incoming, outgoing) = (self.incoming()?, self.outgoing()?);
+        let receiver = Receiver::new(
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&incoming),
+            Gate::new(LIMITS),
+            Arc::clone(&wake),
+        );
+        let policy = Policy {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: incoming,
+        };
+        let deliverer = Deliverer::new(
+            store.clone(),
+            dns,
+            dial,
+            Arc::new(policy),
+            clock.clone(),
+            outgoing,
+            wake,
+        );
+        let deliverer = deliverer.seeded(self.seed);
+        let (phase, phases) = watch::channel(Phase::Serve);
+        let (stop, stops) = watch::channel(false);
+        Ok(Running {
+            phase,
+            stop,
+            receiver: tokio::spawn(async move { receiver.serve(acceptor, phases).await }),
+            deliverer: tokio::spawn(deliverer.run(stops)),
+        })
+    }
+
+    fn incoming(&self) -> anyhow::Result<Arc<ArcSwap<Settings>>> {
+        Ok(Arc::new(ArcSwap::from_pointee(Settings {
+            hostname: self.smtp.hostname.clone(),
+            domains: vec![Domain::parse(self.domain)?],
+            postmaster: None,
+            relay_networks: self.relay_networks.clone(),
+            smtp: Arc::new(self.smtp.clone()),
+        })))
+    }
+
+    fn outgoing(&self) -> anyhow::Result<Arc<ArcSwap<deliver::Settings>>> {
+        Ok(Arc::new(ArcSwap::from_pointee(deliver::Settings {
+            own: deliver::Own {
+                hostname: Domain::parse(&self.smtp.hostname)?,
+                addresses: self.addresses.clone(),
+            },
+            domains: vec![Domain::parse(self.domain)?],
+            routes: deliver::Routes::default(),
+            schedule: self.schedule,
+            limits: deliver::Limits {
+                total: 100,
+                per_hop: 10,
+            },
+            client: Arc::default(),
+        })))
+    }
+}
+
+const LIMITS: Limits = Limits {
+    total: 100,
+    per_address: 100,
+};
