@@ -217,3 +217,6 @@ fn name(name: &Name) -> Option<DnsName> {
 
 /// Aliases followed for one question.
 const ALIASES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests;
