@@ -63,3 +63,56 @@ impl Suspects {
         times.min().unwrap_or(POLL)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::due;
+
+    const LATER: Timestamp = Timestamp::from_millis(60_000);
+
+    fn add(suspects: &mut Suspects, n: u32, strikes: u32) {
+        let due = Due { strikes, ..due(n) };
+        let hop = NextHop::mx_of(mailtypes::Domain::parse("one.example").unwrap());
+        suspects.add(due, hop, "test".to_owned(), Timestamp::EPOCH);
+    }
+
+    fn taken(suspects: &mut Suspects) -> Option<u32> {
+        suspects.take(LATER).map(|(due, ..)| due.recipient)
+    }
+
+    #[test]
+    fn they_are_left_alone_a_moment() {
+        let mut suspects = Suspects::default();
+        assert_eq!(suspects.next(Timestamp::EPOCH), POLL);
+        add(&mut suspects, 1, 0);
+        assert!(suspects.take(Timestamp::EPOCH).is_none());
+        assert_eq!(suspects.next(Timestamp::EPOCH), SUSPECT_PAUSE);
+        assert_eq!(taken(&mut suspects), Some(1));
+    }
+
+    #[test]
+    fn a_few_are_tried_at_a_time_and_those_of_two_deaths_alone() {
+        let mut suspects = Suspects::default();
+        add(&mut suspects, 100, 1);
+        add(&mut suspects, 101, 1);
+        let first = u32::try_from(SUSPECTS_AT_ONCE).unwrap();
+        for n in 0..=first {
+            add(&mut suspects, n, 0);
+        }
+        for n in 0..first {
+            assert_eq!(taken(&mut suspects), Some(n));
+        }
+        assert_eq!(taken(&mut suspects), None, "enough are under way");
+        suspects.done();
+        assert_eq!(taken(&mut suspects), Some(first));
+        for _ in 0..first {
+            assert_eq!(taken(&mut suspects), None, "one must be alone");
+            suspects.done();
+        }
+        assert_eq!(taken(&mut suspects), Some(100));
+        assert_eq!(taken(&mut suspects), None);
+        suspects.done();
+        assert_eq!(taken(&mut suspects), Some(101));
+    }
+}

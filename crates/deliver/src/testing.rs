@@ -50,7 +50,7 @@ pub(crate) fn mailbox(text: &str) -> Mailbox {
 /// What a host of the network does with a connection: a line of its script each.
 ///
 /// `S text` says it; `C` waits for a line; `BODY` reads up to the final dot and keeps the body;
-/// `CUT` closes; `STALL` says nothing any more; `PANIC` is for tests of the tests.
+/// `CUT` closes; `STALL` says nothing any more; `GRIEF` makes whoever connects panic.
 pub(crate) type Script = &'static [&'static str];
 
 /// A host that takes what it is given.
@@ -150,6 +150,7 @@ impl Dial for Hosts {
         let Some(script) = script else {
             return Err(DialError::Refused);
         };
+        assert_ne!(script, ["GRIEF"], "as the test wants");
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(self.clone().serve(theirs, script));
         Ok(ours)

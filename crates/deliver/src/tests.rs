@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Destination, EventKind, RecipientState, Store};
+use store::{Action, Destination, EventKind, RecipientState, Store};
 
 use crate::limits::POLL;
 use crate::testing::{TAKES, World};
@@ -319,6 +319,47 @@ async fn many_messages_share_connections() {
     let connections = world.hosts.dialed().len();
     assert!(connections <= 4, "{connections} connections");
     assert_eq!(world.hosts.bodies.lock().unwrap().len(), 200);
+    world.end(task).await;
+}
+
+#[tokio::test]
+async fn a_message_that_brings_workers_down_is_set_aside_and_costs_others_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.dns.set("A grief.example 60 192.0.2.1");
+    world.dns.set("A far.example 60 192.0.2.2");
+    world.hosts.set("192.0.2.1:25", &["GRIEF"]);
+    world.hosts.set("192.0.2.2:25", TAKES);
+    let task = world.start();
+    let killer = world.accept(&[("x@grief.example", REMOTE)]).await;
+    world.attempted(killer, 1).await;
+    world.clock.advance(Duration::from_mins(6));
+    world.wait_for(killer, 0, RecipientState::Held, 2).await;
+    let other = world.accept(&[("x@far.example", REMOTE)]).await;
+    world.wait_for(other, 0, RecipientState::Delivered, 1).await;
+    let told: Vec<_> = world
+        .story(killer)
+        .await
+        .events
+        .into_iter()
+        .map(|e| e.kind)
+        .collect();
+    assert_eq!(
+        told,
+        [EventKind::Crashed, EventKind::Crashed, EventKind::Held]
+    );
+    // Whoever releases it gives it another chance.
+    world.hosts.set("192.0.2.1:25", TAKES);
+    let by = "ann";
+    world
+        .store
+        .operate(Action::Release, killer, None, by)
+        .await
+        .unwrap();
+    world.wake.notify_one();
+    world
+        .wait_for(killer, 0, RecipientState::Delivered, 3)
+        .await;
     world.end(task).await;
 }
 
