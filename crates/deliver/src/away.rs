@@ -121,11 +121,12 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
         self.refill(&lease).await?;
-        let more = self.walk(&lease, Lane::Fresh).await? | self.walk(&lease, Lane::Again).await?;
+        let fresh = self.walk(&lease, Lane::Fresh).await?;
+        let again = self.walk(&lease, Lane::Again).await?;
         self.hire();
         self.hire_for_suspects();
-        if more {
-            return Ok(Duration::ZERO);
+        if let Some(soon) = [fresh, again].into_iter().flatten().min() {
+            return Ok(soon);
         }
         // From `began`, so that what becomes due meanwhile is not slept over.
         let next = self.shared.store.next_due(&lease, began).await?;
@@ -134,13 +135,13 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         Ok(next.clamp(IDLE_MIN, POLL))
     }
 
-    /// Goes on through one lane. True when there may be more at once.
-    async fn walk(&mut self, lease: &Lease, lane: Lane) -> Result<bool, StoreError> {
+    /// Goes on through one lane. When there may be more, how soon to look again.
+    async fn walk(&mut self, lease: &Lease, lane: Lane) -> Result<Option<Duration>, StoreError> {
         let (fresh, again) = self.shared.sites().room();
         let room = if lane == Lane::Fresh { fresh } else { again };
         let limit = room.min(WINDOW);
         if limit == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         let walk = if lane == Lane::Fresh {
             &self.fresh
@@ -154,9 +155,12 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         } else {
             &mut self.again
         };
+        let is_further = walk.at != page.next;
         walk.at = page.next;
         self.offer_all(page.due).await;
-        Ok(full)
+        // The same page again tells more only when its moment is over.
+        let soon = if is_further { Duration::ZERO } else { IDLE_MIN };
+        Ok(full.then_some(soon))
     }
 
     /// Looks for more mail where a next hop has little left.

@@ -146,9 +146,8 @@ impl<S: Store, R, D> Shared<S, R, D> {
         }
     }
 
-    /// Opens the message of a job; `None` when the queue has it no more.
-    pub(crate) async fn open(&self, job: &Job) -> Option<Source> {
-        let size = job.recipients.first()?.size;
-        self.ahead.open(&self.store, job.item(), size).await
+    /// Opens the messages of jobs, in order; `None` where the queue has it no more.
+    pub(crate) async fn open(&self, jobs: &[Job]) -> Vec<Option<Source>> {
+        self.ahead.open(&self.store, jobs).await
     }
 }

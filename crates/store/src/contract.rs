@@ -240,9 +240,19 @@ pub trait Store: Clone + Send + Sync + 'static {
         uid: u32,
     ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
 
-    /// Opens the message of a queue item, as long as the queue holds it.
+    /// Opens the messages of queue items, as long as the queue holds them, in the order asked for.
+    /// Where the flag says so the octets are read at once: for messages known to be small.
+    fn open_items(
+        &self,
+        items: Vec<(ItemId, bool)>,
+    ) -> impl Future<Output = Vec<Result<Option<MessageReader>, ReadError>>> + Send;
+
+    /// Opens one of them, to be read piece by piece.
     fn open_item(
         &self,
         item: ItemId,
-    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
+    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send {
+        let opened = self.open_items(vec![(item, false)]);
+        async { opened.await.pop().unwrap_or(Ok(None)) }
+    }
 }

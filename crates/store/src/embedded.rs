@@ -32,7 +32,6 @@ mod folder;
 mod handle;
 mod housekeeping;
 mod ids;
-mod join;
 mod keeper;
 mod lock;
 mod order;

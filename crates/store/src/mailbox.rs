@@ -24,7 +24,8 @@ pub struct MessageReader {
     size: u64,
     spans: std::vec::IntoIter<Span>,
     now: Option<(i64, std::ops::Range<u64>)>,
-    source: Source,
+    /// Where bodies are read from; a message without any needs none.
+    source: Option<Source>,
 }
 
 impl MessageReader {
@@ -34,7 +35,17 @@ impl MessageReader {
             size: spans.size(),
             spans: list.into_iter(),
             now: None,
-            source,
+            source: Some(source),
+        }
+    }
+
+    /// A message that has been read.
+    pub(crate) fn of_octets(octets: Vec<u8>) -> Self {
+        Self {
+            size: octets.len() as u64,
+            spans: vec![Span::Text(octets)].into_iter(),
+            now: None,
+            source: None,
         }
     }
 
@@ -47,8 +58,8 @@ impl MessageReader {
     /// after an error nothing that was read counts.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
         loop {
-            if let Some((body, range)) = &mut self.now {
-                let piece = self.source.read(*body, range.clone()).await?;
+            if let (Some((body, range)), Some(source)) = (&mut self.now, &mut self.source) {
+                let piece = source.read(*body, range.clone()).await?;
                 range.start += piece.len() as u64;
                 if range.start >= range.end {
                     self.now = None;
@@ -62,7 +73,9 @@ impl MessageReader {
                 Some(Span::Text(text)) => return Ok(Some(text)),
                 Some(Span::Body { id, range }) => self.now = Some((id, range)),
                 None => {
-                    self.source.finish().await?;
+                    if let Some(source) = &mut self.source {
+                        source.finish().await?;
+                    }
                     return Ok(None);
                 }
             }
@@ -71,7 +84,8 @@ impl MessageReader {
 
     /// The whole message at once: for messages known to be small.
     pub async fn read_all(mut self) -> Result<Vec<u8>, ReadError> {
-        let mut all = Vec::new();
+        // One that has been read already is not copied.
+        let mut all = self.next().await?.unwrap_or_default();
         while let Some(piece) = self.next().await? {
             all.extend(piece);
         }

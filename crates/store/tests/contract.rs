@@ -137,6 +137,7 @@ each_backend!(
     an_account_says_where_its_mail_goes in directory,
     each_lane_has_its_own in outgoing,
     a_walk_through_a_lane_misses_nothing in outgoing,
+    a_walk_beside_arrivals_misses_nothing in outgoing,
     what_waits_for_one_host_is_found in outgoing,
     an_attempt_that_died_is_written_down in outgoing,
     what_brings_the_server_down_twice_is_held in outgoing,

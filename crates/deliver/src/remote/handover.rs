@@ -1,8 +1,9 @@
 //! Hands jobs over to a host, and what one host puts off to the next one.
 
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use mailtypes::Status;
+use mailtypes::{ItemId, Status};
 use net::Dial;
 use net::dns::Dns;
 use proto::smtp::client::RecipientAnswer;
@@ -94,36 +95,35 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     }
 
     /// Marks the jobs as under way, drops what need not be done any more, and opens their messages.
-    async fn begin(&mut self, watch: Watch) -> std::collections::VecDeque<Option<Source>> {
+    async fn begin(&mut self, watch: Watch) -> VecDeque<Option<Source>> {
         let jobs = self.bag.peek();
         let recipients: Vec<&Due> = jobs.iter().flat_map(|job| &job.recipients).collect();
-        let marks = recipients.iter().map(|due| (due.item, due.recipient));
-        let marks = marks.collect();
-        let Some(begun) = self.shared.begin(marks, watch == Watch::Yes).await else {
+        let marks = recipients.iter().map(|due| key(due)).collect();
+        let (begun, sources) = tokio::join!(
+            self.shared.begin(marks, watch == Watch::Yes),
+            self.shared.open(&jobs)
+        );
+        let Some(begun) = begun else {
             self.bag.retain(|_| false);
             self.shared.let_go(recipients.into_iter());
-            return std::collections::VecDeque::new();
+            return VecDeque::new();
         };
-        let go: std::collections::HashSet<_> = recipients
-            .iter()
-            .zip(&begun)
-            .filter(|(_, begun)| **begun == Begun::Go)
-            .map(|(due, _)| (due.item, due.recipient))
-            .collect();
-        let is_off = |due: &&&Due| !go.contains(&(due.item, due.recipient));
-        let off: Vec<Due> = recipients
-            .iter()
-            .filter(is_off)
-            .map(|due| (*due).clone())
-            .collect();
-        self.shared.done_with(off.iter());
-        self.bag
-            .retain(|due| go.contains(&(due.item, due.recipient)));
-        let mut sources = std::collections::VecDeque::new();
-        for job in self.bag.peek() {
-            sources.push_back(self.shared.open(&job).await);
+        let mut go = HashSet::new();
+        let mut off = Vec::new();
+        for (due, begun) in recipients.iter().zip(&begun) {
+            if *begun == Begun::Go {
+                go.insert(key(due));
+            } else {
+                off.push((*due).clone());
+            }
         }
+        self.shared.done_with(off.iter());
+        self.bag.retain(|due| go.contains(&key(due)));
+        let goes_on = |job: &Job| job.recipients.iter().any(|due| go.contains(&key(due)));
+        let sources = jobs.iter().zip(sources);
         sources
+            .filter_map(|(job, source)| goes_on(job).then_some(source))
+            .collect()
     }
 
     /// Brings one job to a host: answers what the next one is to be asked about.
@@ -140,9 +140,9 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
         let source = match source {
             Some(source) => source,
-            None => match self.shared.open(&job).await {
-                Some(source) => source,
-                None => {
+            None => match self.shared.open(std::slice::from_ref(&job)).await.pop() {
+                Some(Some(source)) => source,
+                Some(None) | None => {
                     self.shared.done_with(job.recipients.iter());
                     return None;
                 }
@@ -274,4 +274,8 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             .tell_all(&job.recipients, &Ending::Later(status), trail)
             .await;
     }
+}
+
+fn key(due: &Due) -> (ItemId, u32) {
+    (due.item, due.recipient)
 }

@@ -28,6 +28,11 @@ impl Job {
         self.recipients[0].item
     }
 
+    /// Octets of the message.
+    pub(crate) fn size(&self) -> u64 {
+        self.recipients[0].size
+    }
+
     /// Whether an earlier attempt has been made for its first recipient.
     pub(crate) fn is_retry(&self) -> bool {
         self.recipients[0].attempts > 0

@@ -1,5 +1,6 @@
 //! Gathers what the choice of hosts asks for.
 
+use futures_util::future::join_all;
 use net::Clock;
 use net::dns::Dns;
 use rand::Rng;
@@ -28,32 +29,10 @@ pub(crate) async fn resolve<R: Dns>(
         let asked = questions
             .iter()
             .map(|question| dns.lookup(question.clone()));
-        let answers = join(asked.collect()).await;
+        let answers = join_all(asked).await;
         for (question, answer) in questions.into_iter().zip(answers) {
             trail.asked(&question, &answer, began, clock.now());
             facts.insert(question, answer);
         }
     }
-}
-
-/// Drives several futures at once and gathers what they answer, in order.
-async fn join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
-    std::future::poll_fn(|cx| {
-        for (future, answer) in waiting.iter_mut().filter(|(_, answer)| answer.is_none()) {
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(cx) {
-                *answer = Some(value);
-            }
-        }
-        if waiting.iter().all(|(_, answer)| answer.is_some()) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    waiting
-        .into_iter()
-        .filter_map(|(_, answer)| answer)
-        .collect()
 }

@@ -3,15 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use mailtypes::{Host, ItemId, Mailbox, Timestamp};
 use rusqlite::Connection;
 
 use super::orders::{
     Accept, AddAccount, Begin, DeliverLocal, Operate, RecordAttempt, RemoveAccount, RemoveAlias,
-    RenewLease, Report, SetAlias, SetAside, SetDelivery, SetPassword, Suppress, TakeLease,
+    RenewLease, Report, SetAlias, SetAside, SetDelivery, SetPassword, Settle, Suppress, TakeLease,
 };
 use super::queries::due::{Found, Look};
-use super::{Embedded, Source, join::join, queries};
+use super::source::{self, Opened};
+use super::{Embedded, Source, queries};
 use crate::item::{
     About, Attempt, Begun, Cursor, Due, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
@@ -114,6 +116,11 @@ impl Store for Embedded {
                 queries::due::due(db, look, lane, after, limit)
             })
             .await?;
+        if found.due.len() >= limit && found.next == after {
+            // There is more than a page of the moment of the last commit: the walk goes on behind it
+            // when that is known to be over.
+            self.inner.writer.carry_out(Settle).await?;
+        }
         Ok(DuePage {
             due: found.due,
             next: found.next,
@@ -178,7 +185,7 @@ impl Store for Embedded {
             .map(|order| self.inner.writer.carry_out(order))
             .collect();
         let mut outcomes = Vec::with_capacity(asked.len());
-        for outcome in join(asked).await {
+        for outcome in join_all(asked).await {
             outcomes.push(match outcome {
                 Ok(outcome) => outcome,
                 Err(error @ (StoreError::LeaseLost | StoreError::Closed)) => return Err(error),
@@ -200,7 +207,7 @@ impl Store for Embedded {
             })
             .map(|order| self.inner.writer.carry_out(order))
             .collect();
-        join(asked).await.into_iter().collect()
+        join_all(asked).await.into_iter().collect()
     }
 
     async fn report(
@@ -467,10 +474,27 @@ impl Store for Embedded {
         Ok(self.read(read).await?.map(|spans| self.message(&spans)))
     }
 
-    async fn open_item(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
-        let spans = self
-            .read(move |db| queries::mailbox::item_spans(db, item))
-            .await?;
-        Ok(spans.map(|spans| self.message(&spans)))
+    async fn open_items(
+        &self,
+        items: Vec<(ItemId, bool)>,
+    ) -> Vec<Result<Option<MessageReader>, ReadError>> {
+        let count = items.len();
+        let bodies = self.inner.bodies.clone();
+        let opened = self.read(move |db| {
+            let open = |(item, at_once)| source::open(db, &bodies, item, at_once);
+            Ok(items.into_iter().map(open).collect::<Vec<_>>())
+        });
+        let opened = match opened.await {
+            Ok(opened) => opened,
+            Err(error) => return (0..count).map(|_| Err(error.clone().into())).collect(),
+        };
+        let reader = |opened| match opened {
+            Opened::Whole(octets) => MessageReader::of_octets(octets),
+            Opened::Spans(spans) => self.message(&spans),
+        };
+        opened
+            .into_iter()
+            .map(|opened| opened.map(|found| found.map(reader)))
+            .collect()
     }
 }

@@ -11,6 +11,7 @@ mod relocate;
 mod report;
 mod retain;
 mod set_aside;
+mod settle;
 
 pub(crate) use accept::Accept;
 pub(crate) use begin::Begin;
@@ -25,3 +26,4 @@ pub(crate) use relocate::{DropDead, Move, Relocate};
 pub(crate) use report::{Report, Suppress};
 pub(crate) use retain::{ForgetStories, PurgeAccounts};
 pub(crate) use set_aside::SetAside;
+pub(crate) use settle::Settle;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use mailtypes::ItemId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::rows;
+use super::{queries, rows};
 use crate::body_log::{BodyReader, OpenBody, Place, PlaceOf};
 use crate::limits::READ_CHUNK;
 use crate::pool::Pool;
+use crate::spans::{Span, Spans};
 use crate::{ReadError, StoreError};
 
 /// Reads bodies in order and keeps their checksum on the way.
@@ -85,19 +86,14 @@ impl Source {
                     .map(|()| octets)
             })
             .await?;
-        let damaged = || ReadError::Damaged {
-            item: ItemId::from_i64(open.id).map_or_else(String::new, |id| id.to_string()),
-            segment: place.segment,
-            offset: place.at,
-        };
         let octets = octets.map_err(|e| match e.kind() {
-            io::ErrorKind::UnexpectedEof => damaged(),
+            io::ErrorKind::UnexpectedEof => damaged(open.id, place),
             _ => StoreError::from_io(&e).into(),
         })?;
         let crc = crc32c::crc32c_append(open.crc, &octets);
         let end = at + octets.len() as u64;
         if end == place.length && crc != place.crc {
-            return Err(damaged());
+            return Err(damaged(open.id, place));
         }
         (open.crc, open.at) = (crc, end);
         Ok(octets)
@@ -119,6 +115,68 @@ impl Source {
             Ok(None) => Err(StoreError::Disk("the body is gone".to_owned()).into()),
             Err(e) => Err(StoreError::from_io(&e).into()),
         }
+    }
+}
+
+/// A message as far as it has been opened.
+pub(crate) enum Opened {
+    Whole(Vec<u8>),
+    Spans(Spans),
+}
+
+/// Opens the message of an item, and reads it when that is asked for. `None`: the queue has it no
+/// more.
+pub(crate) fn open(
+    db: &Connection,
+    bodies: &BodyReader,
+    item: ItemId,
+    at_once: bool,
+) -> Result<Option<Opened>, ReadError> {
+    let spans = queries::mailbox::item_spans(db, item).map_err(StoreError::from)?;
+    let Some(spans) = spans else {
+        return Ok(None);
+    };
+    if !at_once {
+        return Ok(Some(Opened::Spans(spans)));
+    }
+    let mut octets = Vec::with_capacity(usize::try_from(spans.size()).unwrap_or_default());
+    let mut last: Option<(i64, Vec<u8>)> = None;
+    for span in spans.iter() {
+        match span {
+            Span::Text(text) => octets.extend(text),
+            Span::Body { id, range } => {
+                let body = match last.take() {
+                    Some((of, body)) if of == *id => body,
+                    _ => whole(db, bodies, *id)?,
+                };
+                let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
+                octets.extend(&body[at(range.start)..at(range.end)]);
+                last = Some((*id, body));
+            }
+        }
+    }
+    Ok(Some(Opened::Whole(octets)))
+}
+
+/// A body whose checksum was found right.
+fn whole(db: &Connection, bodies: &BodyReader, id: i64) -> Result<Vec<u8>, ReadError> {
+    let from_io = |e: &io::Error| ReadError::from(StoreError::from_io(e));
+    let open = bodies.open(&Rows(db), id).map_err(|e| from_io(&e))?;
+    let gone = || StoreError::Disk("the body is gone".to_owned());
+    let OpenBody { place, file } = open.ok_or_else(gone)?;
+    let mut octets = vec![0; usize::try_from(place.length).unwrap_or_default()];
+    match file.read_exact_at(&mut octets, place.at) {
+        Ok(()) if crc32c::crc32c(&octets) == place.crc => Ok(octets),
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(from_io(&e)),
+        Ok(()) | Err(_) => Err(damaged(id, place)),
+    }
+}
+
+fn damaged(body: i64, place: Place) -> ReadError {
+    ReadError::Damaged {
+        item: ItemId::from_i64(body).map_or_else(String::new, |id| id.to_string()),
+        segment: place.segment,
+        offset: place.at,
     }
 }
 

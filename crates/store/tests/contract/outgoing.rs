@@ -88,6 +88,43 @@ pub(crate) async fn a_walk_through_a_lane_misses_nothing(backend: impl Backend) 
     assert!(page.due.len() < accepted.len() / 2, "{}", page.due.len());
 }
 
+/// Whoever walks never sees a place behind which somebody still writes.
+pub(crate) async fn a_walk_beside_arrivals_misses_nothing(backend: impl Backend) {
+    const WRITERS: usize = 8;
+    const EACH: usize = 25;
+    let store = backend.store();
+    let held = lease(&store).await;
+    let writers = (0..WRITERS).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut ids = Vec::new();
+            for _ in 0..EACH {
+                ids.push(accept(&store, b"x", &FAR).await);
+            }
+            ids
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let (mut seen, mut at) = (Vec::new(), None);
+    while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
+        seen.extend(walk(&store, &held, &mut at).await);
+        // Several walks, and many arrivals, share one moment.
+        if seen.len().is_multiple_of(4) {
+            backend.advance(Duration::from_millis(1));
+        }
+        tokio::task::yield_now().await;
+    }
+    backend.advance(Duration::from_millis(1));
+    for _ in 0..WRITERS * EACH {
+        seen.extend(walk(&store, &held, &mut at).await);
+    }
+    for writer in writers {
+        for id in writer.await.unwrap() {
+            assert!(seen.contains(&id), "{id} was passed over");
+        }
+    }
+}
+
 pub(crate) async fn what_waits_for_one_host_is_found(backend: impl Backend) {
     let store = backend.store();
     let held = lease(&store).await;
