@@ -13,7 +13,7 @@ use store::{Cursor, Due, Lane, Lease, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::limits::{IDLE_MIN, POLL, SITE_WAITING_MAX, WINDOW};
+use crate::limits::{IDLE_MIN, POLL, ROUND_EVERY, SITE_WAITING_MAX, WINDOW};
 use crate::outcome::Ending;
 use crate::patience;
 use crate::remote::job::Job;
@@ -85,6 +85,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
             };
             self.rest(began + wait, &wake).await;
+            // What comes close together is looked at together.
+            self.shared.clock.sleep_until(began + ROUND_EVERY).await;
         }
         self.shared.calls.notify_waiters();
         while let Some(left) = self.workers.join_next_with_id().await {
