@@ -140,36 +140,38 @@ pub(crate) fn open(
         return Ok(Some(Opened::Spans(spans)));
     }
     let mut octets = Vec::with_capacity(usize::try_from(spans.size()).unwrap_or_default());
-    let mut last: Option<(i64, Vec<u8>)> = None;
     for span in spans.iter() {
         match span {
             Span::Text(text) => octets.extend(text),
-            Span::Body { id, range } => {
-                let body = match last.take() {
-                    Some((of, body)) if of == *id => body,
-                    _ => whole(db, bodies, *id)?,
-                };
-                let at = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
-                octets.extend(&body[at(range.start)..at(range.end)]);
-                last = Some((*id, body));
-            }
+            Span::Body { id, range } => add_body(&mut octets, db, bodies, *id, range)?,
         }
     }
     Ok(Some(Opened::Whole(octets)))
 }
 
-/// A body whose checksum was found right.
-fn whole(db: &Connection, bodies: &BodyReader, id: i64) -> Result<Vec<u8>, ReadError> {
+/// Reads a body behind `octets`, whole for its checksum, and keeps `range` of it.
+fn add_body(
+    octets: &mut Vec<u8>,
+    db: &Connection,
+    bodies: &BodyReader,
+    id: i64,
+    range: &Range<u64>,
+) -> Result<(), ReadError> {
     let from_io = |e: &io::Error| ReadError::from(StoreError::from_io(e));
     let open = bodies.open(&Rows(db), id).map_err(|e| from_io(&e))?;
     let gone = || StoreError::Disk("the body is gone".to_owned());
     let OpenBody { place, file } = open.ok_or_else(gone)?;
-    let mut octets = vec![0; usize::try_from(place.length).unwrap_or_default()];
-    match file.read_exact_at(&mut octets, place.at) {
-        Ok(()) if crc32c::crc32c(&octets) == place.crc => Ok(octets),
-        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(from_io(&e)),
-        Ok(()) | Err(_) => Err(damaged(id, place)),
+    let len = |octets: u64| usize::try_from(octets.min(place.length)).unwrap_or_default();
+    let front = octets.len();
+    octets.resize(front + len(place.length), 0);
+    match file.read_exact_at(&mut octets[front..], place.at) {
+        Ok(()) if crc32c::crc32c(&octets[front..]) == place.crc => {}
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => return Err(from_io(&e)),
+        Ok(()) | Err(_) => return Err(damaged(id, place)),
     }
+    octets.truncate(front + len(range.end));
+    octets.drain(front..front + len(range.start.min(range.end)));
+    Ok(())
 }
 
 fn damaged(body: i64, place: Place) -> ReadError {
