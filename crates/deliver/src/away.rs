@@ -4,34 +4,35 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mailtypes::{EnhancedCode, Host, Status, Timestamp};
+use mailtypes::Timestamp;
 use net::Dial;
 use net::dns::Dns;
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use store::{Cursor, Due, Lane, Lease, Store, StoreError};
+use store::{Cursor, Lane, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::limits::{IDLE_MIN, POLL, ROUND_EVERY, SITE_WAITING_MAX, WINDOW};
+use crate::limits::{IDLE_MIN, POLL, ROUND_EVERY};
 use crate::outcome::Ending;
 use crate::patience;
 use crate::remote::job::Job;
 use crate::remote::trail::Trail;
 use crate::remote::visit::{Bag, Visit};
 use crate::route::next_hop::NextHop;
-use crate::route::table::Way;
 use crate::shared::Shared;
-use crate::sites::{Offered, Refill};
 use crate::suspects::Suspects;
+
+mod taking;
 
 /// The one who hires workers.
 pub(crate) struct Away<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     workers: JoinSet<()>,
     hired: std::collections::HashMap<Id, Hired>,
-    fresh: Walk,
-    again: Walk,
+    /// How far the lanes of the queue have been gone through.
+    fresh: Option<Cursor>,
+    again: Option<Cursor>,
     suspects: Suspects,
     rng: SmallRng,
     trouble: u32,
@@ -45,20 +46,14 @@ struct Hired {
     bag: Arc<Bag>,
 }
 
-/// How far a lane of the queue has been gone through.
-#[derive(Default)]
-struct Walk {
-    at: Option<Cursor>,
-}
-
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     pub(crate) fn new(shared: Arc<Shared<S, R, D>>, rng: SmallRng) -> Self {
         Self {
             shared,
             workers: JoinSet::new(),
             hired: std::collections::HashMap::new(),
-            fresh: Walk::default(),
-            again: Walk::default(),
+            fresh: None,
+            again: None,
             suspects: Suspects::default(),
             rng,
             trouble: 0,
@@ -85,8 +80,10 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
             };
             self.rest(began + wait, &wake).await;
-            // What comes close together is looked at together.
-            self.shared.clock.sleep_until(began + ROUND_EVERY).await;
+            // What comes close together is looked at together. Not by the clock: one that stands
+            // still would hold up everything.
+            let early = (began + ROUND_EVERY).since(self.shared.clock.now());
+            tokio::time::sleep(early).await;
         }
         self.shared.calls.notify_waiters();
         while let Some(left) = self.workers.join_next_with_id().await {
@@ -118,7 +115,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             return Ok(POLL);
         };
         if self.shared.rescan.swap(false, Ordering::Relaxed) {
-            (self.fresh.at, self.again.at) = (None, None);
+            (self.fresh, self.again) = (None, None);
         }
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
@@ -135,94 +132,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let next = next.map_or(POLL, |at| at.since(began));
         let next = next.min(self.suspects.next(began));
         Ok(next.clamp(IDLE_MIN, POLL))
-    }
-
-    /// Goes on through one lane. When there may be more, how soon to look again.
-    async fn walk(&mut self, lease: &Lease, lane: Lane) -> Result<Option<Duration>, StoreError> {
-        let (fresh, again) = self.shared.sites().room();
-        let room = if lane == Lane::Fresh { fresh } else { again };
-        let limit = room.min(WINDOW);
-        if limit == 0 {
-            return Ok(None);
-        }
-        let walk = if lane == Lane::Fresh {
-            &self.fresh
-        } else {
-            &self.again
-        };
-        let page = self.shared.store.due(lease, lane, walk.at, limit).await?;
-        let full = page.due.len() >= limit;
-        let walk = if lane == Lane::Fresh {
-            &mut self.fresh
-        } else {
-            &mut self.again
-        };
-        let is_further = walk.at != page.next;
-        walk.at = page.next;
-        self.offer_all(page.due).await;
-        // The same page again tells more only when its moment is over.
-        let soon = if is_further { Duration::ZERO } else { IDLE_MIN };
-        Ok(full.then_some(soon))
-    }
-
-    /// Looks for more mail where a next hop has little left.
-    async fn refill(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        let wanted = self.shared.sites().take_hungry();
-        for refill in wanted {
-            match refill {
-                Refill::Everything => (self.fresh.at, self.again.at) = (None, None),
-                Refill::Domains(hosts) => {
-                    for host in hosts {
-                        self.refill_from(lease, &host).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn refill_from(&mut self, lease: &Lease, host: &Host) -> Result<(), StoreError> {
-        // What is in hand is due still, and comes first.
-        let in_hand = self.shared.sites().in_hand().min(SITE_WAITING_MAX);
-        let limit = in_hand + SITE_WAITING_MAX;
-        let due = self.shared.store.due_at(lease, host, limit).await?;
-        self.offer_all(due).await;
-        Ok(())
-    }
-
-    async fn offer_all(&mut self, all: Vec<Due>) {
-        let settings = self.shared.settings.load_full();
-        let now = self.shared.clock.now();
-        for due in all {
-            let Way { hop, reason } = settings.routes.way(&due.address.host, &settings.own);
-            let Some(hop) = hop else {
-                self.nowhere(due, &reason).await;
-                continue;
-            };
-            if due.suspect {
-                if self.shared.sites().hold(&due) {
-                    self.suspects.add(due, hop, reason, now);
-                }
-                continue;
-            }
-            let offered = self.shared.sites().offer(&hop, due, &reason, now);
-            if let Offered::Down(due, down) = offered {
-                let mut status = down.status;
-                status.text = format!("not tried, since a moment ago: {}", status.text);
-                let trail = Trail::new(hop.to_string(), reason);
-                self.shared.tell(*due, Ending::Later(status), &trail).await;
-            }
-        }
-        self.shared.calls.notify_waiters();
-    }
-
-    async fn nowhere(&self, due: Due, reason: &str) {
-        if !self.shared.sites().hold(&due) {
-            return;
-        }
-        let status = Status::new(EnhancedCode::new(5, 1, 2), reason);
-        let trail = Trail::new("nowhere".to_owned(), reason.to_owned());
-        self.shared.tell(due, Ending::Never(status), &trail).await;
     }
 
     fn hire(&mut self) {

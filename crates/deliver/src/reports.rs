@@ -3,69 +3,27 @@
 //! Nobody is told about a message without a sender, and reports have none: so no report ever
 //! leads to another one.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use mailtypes::{Envelope, Host, ItemId, LocalPart, Mailbox, ReversePath, Timestamp};
+use mailtypes::{Envelope, Host, ItemId, LocalPart, Mailbox, ReversePath};
 use message::dsn;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use store::{
-    About, Addressing, EventKind, Facts, ItemView, Lease, NewItem, NotAddressed, ReadError,
-    RecipientState, RecipientView, ReportError, ReportKind, Shape, Store, StoreError,
+    About, Addressing, Facts, ItemView, Lease, NewItem, NotAddressed, ReadError, RecipientView,
+    ReportError, ReportKind, Shape, Store, StoreError,
 };
-use tokio::sync::Notify;
 
 use crate::fate;
-use crate::limits::{LATE_MAX, RETURN_WHOLE_LEN_MAX};
-use crate::remote::trail::Blamed;
+use crate::limits::RETURN_WHOLE_LEN_MAX;
 use crate::settings::Settings;
 use crate::shared::Shared;
 
-/// Items whose senders are to be told of a delay.
-#[derive(Debug, Default)]
-pub(crate) struct Late {
-    items: Mutex<BTreeSet<ItemId>>,
-    added: Notify,
-    /// A report waits for attempts to end.
-    waiting: AtomicBool,
-}
+mod late;
+mod told;
 
-impl Late {
-    /// One more. When there are too many, it is told after its next attempt.
-    pub(crate) fn add(&self, item: ItemId) {
-        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        if items.len() < LATE_MAX {
-            items.insert(item);
-        }
-        self.added.notify_one();
-    }
-
-    /// All of them.
-    pub(crate) fn take(&self) -> BTreeSet<ItemId> {
-        std::mem::take(&mut *self.items.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A report waits until others of its item are not in hand any more.
-    pub(crate) fn wait(&self) {
-        self.waiting.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether that is so; asked once.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.swap(false, Ordering::SeqCst)
-    }
-
-    /// There is something to do for whoever reports.
-    pub(crate) fn notify(&self) {
-        self.added.notify_one();
-    }
-
-    pub(crate) async fn notified(&self) {
-        self.added.notified().await;
-    }
-}
+pub(crate) use late::Late;
+use told::{Told, concerned};
 
 /// The one who writes reports.
 pub(crate) struct Reporter<S, R, D> {
@@ -273,76 +231,3 @@ impl<S: Store, R, D> Reporter<S, R, D> {
         Ok(octets)
     }
 }
-
-/// The recipients of an item that a report tells of.
-fn concerned<'a>(
-    item: &'a ItemView,
-    kind: ReportKind,
-    settings: &Settings,
-    now: Timestamp,
-) -> Vec<&'a RecipientView> {
-    item.recipients
-        .iter()
-        .filter(|recipient| match kind {
-            ReportKind::Failure => recipient.state == RecipientState::BounceOwed,
-            ReportKind::Delay => {
-                recipient.state == RecipientState::Queued
-                    && !recipient.told
-                    && recipient.attempts > 0
-                    && settings.schedule.is_late(item.accepted, now)
-            }
-        })
-        .take(REPORTED_MAX)
-        .collect()
-}
-
-/// What is told of one recipient.
-struct Told<'a> {
-    recipient: &'a RecipientView,
-    status: mailtypes::Status,
-    blamed: Option<Blamed>,
-    at: Option<Timestamp>,
-}
-
-impl<'a> Told<'a> {
-    fn new(item: &'a ItemView, recipient: &'a RecipientView) -> Self {
-        let is_attempt = |kind| matches!(kind, EventKind::Deferred | EventKind::Failed);
-        let last = item
-            .events
-            .iter()
-            .rev()
-            .find(|event| event.recipient == Some(recipient.n) && is_attempt(event.kind));
-        let unknown = || {
-            mailtypes::Status::new(
-                mailtypes::EnhancedCode::new(5, 0, 0),
-                "the reason is not known",
-            )
-        };
-        Self {
-            recipient,
-            status: recipient.status.clone().unwrap_or_else(unknown),
-            blamed: last.and_then(|event| Blamed::read(event.trail.as_deref()?)),
-            at: last.map(|event| event.at),
-        }
-    }
-
-    fn for_report(&self) -> dsn::Recipient<'_> {
-        let address = self.recipient.address.to_string();
-        let original = self.recipient.original.as_str();
-        dsn::Recipient {
-            address: &self.recipient.address,
-            original: Some(original).filter(|original| *original != address),
-            status: &self.status,
-            remote: self.blamed.as_ref().map(|blamed| dsn::Remote {
-                host: &blamed.host,
-                ip: blamed.ip,
-                command: &blamed.command,
-                reply: &blamed.reply,
-            }),
-            last_attempt: self.at,
-        }
-    }
-}
-
-/// Recipients in one report; others get another one.
-const REPORTED_MAX: usize = 1000;
