@@ -77,11 +77,11 @@ impl Person {
     fn write(&mut self, count: u32) -> Letter {
         let token = format!("t-{}-{count}", self.number);
         let rng = &mut self.rng;
-        // Now and then the sender is elsewhere: reports to it have a way to go, too.
-        let domain = if rng.random_bool(0.4) {
-            NAMES.choose(rng).copied().unwrap_or_default()
-        } else {
-            NAMES[usize::from(self.number)]
+        // Now and then the sender is elsewhere, or nowhere: reports have a way to go, too.
+        let domain = match rng.random_range(0..20) {
+            0 => DEAD,
+            1..6 => NAMES.choose(rng).copied().unwrap_or_default(),
+            _ => NAMES[usize::from(self.number)],
         };
         let sender = format!("{}@{domain}", USERS.choose(rng).unwrap_or(&USERS[0]));
         let mut recipients: Vec<_> = (0..rng.random_range(1..=5)).map(|_| address(rng)).collect();
