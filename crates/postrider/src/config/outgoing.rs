@@ -142,15 +142,16 @@ fn list<T: PartialEq>(
         return Some(Vec::new());
     }
     let mut all = Vec::new();
+    let complaints = found.len();
     for one in &entry.entries(found)? {
-        let value = one.parsed(&parse, found)?;
-        if all.contains(&value) {
-            found.push(one.complain("this is there twice".to_owned()));
-            return None;
+        match one.parsed(&parse, found) {
+            Some(value) if all.contains(&value) => {
+                found.push(one.complain("this is there twice".to_owned()));
+            }
+            value => all.extend(value),
         }
-        all.push(value);
     }
-    Some(all)
+    (found.len() == complaints).then_some(all)
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
