@@ -104,7 +104,7 @@ async fn play(seed: u64, clock: &Clock, journal: &Journal) -> anyhow::Result<Tal
         task.await.context("a part of the simulation")??;
     }
     journal.note("the weather is clear and everybody has sent their mail");
-    settled(&sim, schedule.lifetime + SETTLE_MAX).await?;
+    settled(&sim, schedule.lifetime * 2 + SETTLE_MAX).await?;
     let tally = judge::judge(&sim.hosts, &sim.ledger).await?;
     journal.note(&format!("{tally:?}"));
     Ok(tally)
@@ -142,6 +142,6 @@ const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const HOSTS: u8 = 3;
 const STORM_MIN: Duration = Duration::from_hours(6);
 const STORM_MAX: Duration = Duration::from_hours(36);
-/// How long a queue may take to run empty, beyond the life of a message.
+/// How long a queue may take to run empty, beyond the lives of a message and of its report.
 const SETTLE_MAX: Duration = Duration::from_hours(6);
 const SETTLE_LOOK: Duration = Duration::from_mins(5);
