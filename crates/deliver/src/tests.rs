@@ -363,6 +363,56 @@ async fn a_message_that_brings_workers_down_is_set_aside_and_costs_others_nothin
     world.end(task).await;
 }
 
+/// Replies before anything was asked, in one breath with the greeting.
+#[tokio::test]
+async fn a_host_that_speaks_out_of_turn_loses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world
+        .dns
+        .set("MX far.example 60 10 a.far.example, 20 b.far.example, 30 c.far.example");
+    world.dns.set("A a.far.example 60 192.0.2.1");
+    world.dns.set("A b.far.example 60 192.0.2.2");
+    world.dns.set("A c.far.example 60 192.0.2.3");
+    world
+        .hosts
+        .set("192.0.2.1:25", &["S 220 hi\r\n250 ok\r\n250 ok", "STALL"]);
+    world
+        .hosts
+        .set("192.0.2.2:25", &["S 220 hi\r\n250 ok\r\n421 bye", "STALL"]);
+    world.hosts.set("192.0.2.3:25", TAKES);
+    let task = world.start();
+    let item = world.accept(&[("x@far.example", REMOTE)]).await;
+    world.wait_for(item, 0, RecipientState::Delivered, 1).await;
+    assert_eq!(
+        world.hosts.dialed(),
+        ["192.0.2.1:25", "192.0.2.2:25", "192.0.2.3:25"]
+    );
+    world.end(task).await;
+}
+
+/// Half a reply that nobody has asked for stands in front of the next message.
+#[tokio::test]
+async fn half_a_reply_too_many_costs_its_time_and_loses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.dns.set("A far.example 60 192.0.2.1");
+    world
+        .hosts
+        .set("192.0.2.1:25", &["S 220 hi\r\n250 ok\r\n25", "STALL"]);
+    let task = world.start();
+    let item = world.accept(&[("x@far.example", REMOTE)]).await;
+    while world.hosts.dialed.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock.advance(Duration::from_mins(1));
+    }
+    world.wait_for(item, 0, RecipientState::Queued, 1).await;
+    world.end(task).await;
+}
+
 #[tokio::test]
 async fn it_stops_when_told_and_when_the_store_is_closed() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use mailtypes::Timestamp;
 use net::{Clock, Dial};
 use proto::smtp::client::{
-    Client, ClientEvent, ClientSettings, ClientStep, LostBy, RecipientAnswer, SessionRefusal,
+    Client, ClientEvent, ClientSettings, ClientStep, Lost, LostBy, RecipientAnswer, SessionRefusal,
+    Stage,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -96,7 +97,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 }
                 Some(ClientEvent::Finished(answers)) => break answers,
                 Some(ClientEvent::Ready | ClientEvent::NotReady(_)) => {}
-                None => break Vec::new(),
+                // It was over before it began.
+                None => break vec![NEVER_BEGUN; job.recipients.len()],
             }
         };
         trail.said(&self.machine.take_trail());
@@ -249,5 +251,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Both<'_, T> {
     }
 }
 
+/// What a session that has ended says of a transaction that it was asked for too late.
+const NEVER_BEGUN: RecipientAnswer = RecipientAnswer::Lost {
+    stage: Stage::Mail,
+    why: Lost::Closed,
+    dot_sent: false,
+};
 /// Octets taken from the peer at a time: replies are short.
 const READ_LEN: usize = 4096;

@@ -39,7 +39,7 @@ impl Client {
 
     /// 421, or a no in the middle of the body: the server is done with us.
     pub(super) fn sent_away(&mut self, stage: Stage, reply: ServerReply) {
-        if matches!(self.phase, Phase::Opening) {
+        if self.is_opening() {
             let refusal = SessionRefusal::Refused { stage, reply };
             self.events.push_back(ClientEvent::NotReady(refusal));
         } else if let Some(transaction) = &mut self.transaction {
@@ -68,7 +68,7 @@ impl Client {
 
     /// As [`fail`](Self::fail), where the command has had its reply already.
     pub(super) fn fail_at(&mut self, stage: Stage, why: &Lost) {
-        if matches!(self.phase, Phase::Opening) {
+        if self.is_opening() {
             let refusal = SessionRefusal::Lost {
                 stage,
                 why: why.clone(),
@@ -83,6 +83,16 @@ impl Client {
             });
         }
         self.end();
+    }
+
+    /// Whether nobody has been told yet that the server is ready; and nobody will be.
+    fn is_opening(&mut self) -> bool {
+        // It may have said more in the same breath.
+        let untold = matches!(self.events.back(), Some(ClientEvent::Ready));
+        if untold {
+            self.events.pop_back();
+        }
+        untold || matches!(self.phase, Phase::Opening)
     }
 
     fn end(&mut self) {
