@@ -39,6 +39,35 @@ fn transcripts() {
     assert!(played > 0);
 }
 
+#[test]
+fn what_has_not_gone_out_has_no_answer() {
+    for (unwritten, dot_sent, accepted) in [(0, true, true), (1, false, false)] {
+        let mut play = Play::new(usize::MAX);
+        for line in ["220 hi", "250 s.example"] {
+            play.server_says(format!("{line}\r\n").as_bytes());
+            play.pump();
+        }
+        play.client.send(mail("7bit 4 <> a@x.example"), play.now);
+        play.pump();
+        for line in ["250 ok", "250 ok", "354 go"] {
+            play.server_says(format!("{line}\r\n").as_bytes());
+            play.pump();
+        }
+        play.client.body(b"hi\r\n", play.now);
+        play.client.end_of_body(play.now);
+        assert!(
+            matches!(play.client.next(), ClientStep::Write(octets) if octets == b"hi\r\n.\r\n")
+        );
+        play.client.unwritten(unwritten);
+        play.server_says(b"250 taken\r\n");
+        play.told.clear();
+        play.pump();
+        let told = play.told.pop_front().unwrap();
+        assert_eq!(told.contains("accepted"), accepted, "{told}");
+        assert_eq!(told.contains("dot false"), !dot_sent, "{told}");
+    }
+}
+
 struct Play {
     client: Client,
     now: Timestamp,

@@ -24,7 +24,7 @@ pub use event::{
 pub use reply::ServerReply;
 pub use settings::ClientSettings;
 
-use commands::Command;
+use commands::{Awaited, Command};
 use reply::ReplyReader;
 use stuffing::Stuffing;
 
@@ -39,8 +39,10 @@ pub struct Client {
     capabilities: Capabilities,
     phase: Phase,
     replies: ReplyReader,
+    /// Whether a reply was owed when the one that comes in began: otherwise it is out of turn.
+    in_turn: bool,
     /// Commands whose replies are still to come, in order.
-    awaited: VecDeque<Command>,
+    awaited: VecDeque<Awaited>,
     /// Since when the first of them is.
     waiting_since: Timestamp,
     transaction: Option<Transaction>,
@@ -48,10 +50,13 @@ pub struct Client {
     soiled: bool,
     events: VecDeque<ClientEvent>,
     out: Vec<u8>,
+    /// Octets that have left `out` so far.
+    handed_out: u64,
+    /// The last of them that have not gone out to the server yet.
+    unwritten: u64,
     trail: Vec<Exchange>,
     trail_left_out: u64,
-    /// A reply had begun before the final dot was said: it cannot be a yes to it.
-    spoke_early: bool,
+    farewell: Option<RecipientAnswer>,
 }
 
 #[derive(Debug)]
@@ -79,7 +84,6 @@ struct Transaction {
     next: usize,
     /// Recipients that the server has taken.
     taken: usize,
-    dot_sent: bool,
 }
 
 impl Client {
@@ -90,22 +94,32 @@ impl Client {
             capabilities: Capabilities::default(),
             phase: Phase::Opening,
             replies: ReplyReader::default(),
-            awaited: VecDeque::from([Command::Greeting]),
+            in_turn: true,
+            awaited: VecDeque::from([Awaited::greeting()]),
             waiting_since: now,
             transaction: None,
             soiled: false,
             events: VecDeque::new(),
             out: Vec::new(),
+            handed_out: 0,
+            unwritten: 0,
             trail: Vec::new(),
             trail_left_out: 0,
-            spoke_early: false,
+            farewell: None,
         }
     }
 
     /// Takes octets of the server and tells how many: all of them, unless the session is over.
+    ///
+    /// What comes while no reply is owed is out of turn, and ends the session. So give it what is
+    /// there before each [`send`](Self::send) and before [`end_of_body`](Self::end_of_body):
+    /// later it would look like an answer.
     pub fn input(&mut self, bytes: &[u8], now: Timestamp) -> usize {
         let mut taken = 0;
         while taken < bytes.len() && !self.is_over() {
+            if self.replies.is_empty() {
+                self.in_turn = self.owes_reply();
+            }
             let (len, reply) = self.replies.feed(&bytes[taken..]);
             taken += len;
             match reply {
@@ -115,6 +129,12 @@ impl Client {
             }
         }
         taken
+    }
+
+    /// So many octets of the last [`ClientStep::Write`] have not gone out yet: to a command among
+    /// them nobody can have replied. Counts until the next step.
+    pub fn unwritten(&mut self, len: usize) {
+        self.unwritten = len as u64;
     }
 
     /// The connection is no more.
@@ -136,12 +156,12 @@ impl Client {
         reason = "the end of it is a step, not a None"
     )]
     pub fn next(&mut self) -> ClientStep {
-        if self.out.len() > CLIENT_WRITE_MAX {
-            let rest = self.out.split_off(CLIENT_WRITE_MAX);
-            return ClientStep::Write(std::mem::replace(&mut self.out, rest));
-        }
+        self.unwritten = 0;
         if self.has_output() {
-            return ClientStep::Write(std::mem::take(&mut self.out));
+            let rest = self.out.split_off(self.out.len().min(CLIENT_WRITE_MAX));
+            let octets = std::mem::replace(&mut self.out, rest);
+            self.handed_out += octets.len() as u64;
+            return ClientStep::Write(octets);
         }
         if let Some(event) = self.events.pop_front() {
             return ClientStep::Event(event);
@@ -211,9 +231,9 @@ impl Client {
         self.trail_left_out
     }
 
-    /// Begins to hand over a message. Does nothing unless [`is_ready`](Self::is_ready).
+    /// Begins to hand over a message. Does nothing unless the session is between transactions.
     pub fn send(&mut self, mail: OutgoingMail, now: Timestamp) {
-        if !self.is_ready() {
+        if !matches!(self.phase, Phase::Ready) {
             return;
         }
         let answers = vec![None; mail.recipients.len()];
@@ -223,10 +243,12 @@ impl Client {
             answers,
             next: 0,
             taken: 0,
-            dot_sent: false,
         });
-        self.phase = Phase::Transaction;
         self.waiting_since = now;
+        if !self.replies.is_empty() {
+            return self.fail(&Lost::OutOfTurn(HALF_A_REPLY.to_owned()), now);
+        }
+        self.phase = Phase::Transaction;
         match self.impossible() {
             Some(why) => self.answer_rest(&RecipientAnswer::Impossible(why)),
             None if answers_none => self.finish(),
@@ -249,16 +271,15 @@ impl Client {
         let Phase::Body(stuffing) = &self.phase else {
             return;
         };
+        if !self.replies.is_empty() {
+            return self.fail(&Lost::OutOfTurn(HALF_A_REPLY.to_owned()), now);
+        }
         if stuffing.finish(&mut self.out).is_err() {
             return self.give_up_body(now);
         }
         self.waiting_since = now;
         self.phase = Phase::Transaction;
-        self.spoke_early = !self.replies.is_empty();
-        if let Some(transaction) = &mut self.transaction {
-            transaction.dot_sent = true;
-        }
-        self.awaited.push_back(Command::FinalDot);
+        self.await_reply(Command::FinalDot);
     }
 
     /// The rest of the body cannot be had: the connection ends without the final dot, so that the
@@ -272,6 +293,8 @@ impl Client {
     /// Takes leave of the server.
     pub fn quit(&mut self, now: Timestamp) {
         match self.phase {
+            // Whoever has begun to speak unasked does not listen either.
+            Phase::Ready if !self.replies.is_empty() => self.end(),
             Phase::Ready => self.say_quit(now),
             Phase::Quitting | Phase::Over => {}
             // Nobody is left without an answer.
@@ -279,6 +302,16 @@ impl Client {
                 self.fail(&Lost::Abandoned, now);
             }
         }
+    }
+
+    /// Ends the session at once: what is under way has its answer.
+    pub fn stop(&mut self, now: Timestamp) {
+        self.fail(&Lost::Stopped, now);
+    }
+
+    /// How the session has ended between two transactions, as an answer to the next one.
+    pub fn farewell(&self) -> Option<&RecipientAnswer> {
+        self.farewell.as_ref()
     }
 
     fn give_up_body(&mut self, now: Timestamp) {
@@ -308,11 +341,23 @@ impl Client {
         match (&self.phase, self.awaited.front()) {
             (Phase::Over, _) => None,
             (Phase::Body(_), _) => Some(Stage::Body),
-            (_, Some(command)) => Some(command.stage()),
+            (_, Some(awaited)) => Some(awaited.command.stage()),
             // Half a reply that nobody asked for: it must not hold the session for ever.
             (Phase::Ready, None) if !self.replies.is_empty() => Some(Stage::Mail),
             (_, None) => None,
         }
+    }
+
+    /// Whether the server has been sent something that it has not answered.
+    fn owes_reply(&self) -> bool {
+        let sent = self.handed_out - self.unwritten;
+        self.awaited.front().is_some_and(|next| next.end <= sent)
+    }
+
+    /// Whether the whole message has gone out: then it may have arrived.
+    fn dot_sent(&self) -> bool {
+        let is_dot = |next: &Awaited| next.command == Command::FinalDot;
+        self.owes_reply() && self.awaited.front().is_some_and(is_dot)
     }
 
     fn remember(&mut self, exchange: Exchange) {
@@ -333,4 +378,5 @@ impl Transaction {
     }
 }
 
+const HALF_A_REPLY: &str = "half a reply";
 const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);

@@ -26,6 +26,23 @@ pub(super) enum Command {
     Quit,
 }
 
+/// A command that has been said, or soon will be.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub(super) command: Command,
+    /// Where it ends, in octets of ours from the first one.
+    pub(super) end: u64,
+}
+
+impl Awaited {
+    pub(super) fn greeting() -> Self {
+        Self {
+            command: Command::Greeting,
+            end: 0,
+        }
+    }
+}
+
 impl Command {
     pub(super) const fn stage(&self) -> Stage {
         match self {
@@ -116,7 +133,13 @@ impl Client {
     fn say(&mut self, line: &str, command: Command) {
         self.out.extend_from_slice(line.as_bytes());
         self.out.extend_from_slice(b"\r\n");
-        self.awaited.push_back(command);
+        self.await_reply(command);
+    }
+
+    /// What was said last wants a reply.
+    pub(super) fn await_reply(&mut self, command: Command) {
+        let end = self.handed_out + self.out.len() as u64;
+        self.awaited.push_back(Awaited { command, end });
     }
 
     /// The command as the trail has it.

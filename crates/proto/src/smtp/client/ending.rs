@@ -37,13 +37,13 @@ impl Client {
         }
     }
 
-    /// 421, or a no in the middle of the body: the server is done with us.
+    /// 421, or a no that was not asked for: the server is done with us.
     pub(super) fn sent_away(&mut self, stage: Stage, reply: ServerReply) {
         if self.is_opening() {
             let refusal = SessionRefusal::Refused { stage, reply };
             self.events.push_back(ClientEvent::NotReady(refusal));
-        } else if let Some(transaction) = &mut self.transaction {
-            transaction.fill(&RecipientAnswer::Refused { stage, reply });
+        } else {
+            self.part(RecipientAnswer::Refused { stage, reply });
         }
         self.end();
     }
@@ -54,35 +54,47 @@ impl Client {
             return;
         }
         let stage = self.waits_for().unwrap_or(Stage::Mail);
-        if let Some(command) = self.awaited.front() {
+        if let Some(next) = self.awaited.front() {
             let exchange = Exchange {
-                command: self.in_words(command),
+                command: self.in_words(&next.command),
                 reply: None,
                 began: self.waiting_since,
                 ended: now,
             };
             self.remember(exchange);
         }
-        self.fail_at(stage, why);
+        self.lose(stage, why, self.dot_sent());
     }
 
     /// As [`fail`](Self::fail), where the command has had its reply already.
     pub(super) fn fail_at(&mut self, stage: Stage, why: &Lost) {
+        self.lose(stage, why, stage == Stage::FinalDot);
+    }
+
+    /// As [`fail`](Self::fail), where all is known and noted.
+    pub(super) fn lose(&mut self, stage: Stage, why: &Lost, dot_sent: bool) {
         if self.is_opening() {
             let refusal = SessionRefusal::Lost {
                 stage,
                 why: why.clone(),
             };
             self.events.push_back(ClientEvent::NotReady(refusal));
-        } else if let Some(transaction) = &mut self.transaction {
-            let dot_sent = transaction.dot_sent;
-            transaction.fill(&RecipientAnswer::Lost {
+        } else {
+            self.part(RecipientAnswer::Lost {
                 stage,
                 why: why.clone(),
                 dot_sent,
             });
         }
         self.end();
+    }
+
+    /// What the end means for the transaction under way, or for the next one.
+    fn part(&mut self, answer: RecipientAnswer) {
+        match &mut self.transaction {
+            Some(transaction) => transaction.fill(&answer),
+            None => self.farewell = Some(answer),
+        }
     }
 
     /// Whether nobody has been told yet that the server is ready; and nobody will be.
@@ -95,7 +107,7 @@ impl Client {
         untold || matches!(self.phase, Phase::Opening)
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.phase = Phase::Over;
         self.awaited.clear();
         // What has not been written would not be read.

@@ -126,8 +126,25 @@ pub enum Lost {
     Error(String),
     /// What came is no SMTP.
     Protocol(String),
+    /// It spoke when nothing had been asked: this.
+    OutOfTurn(String),
+    /// We had to stop.
+    Stopped,
     /// Our own doing: the message could not be read to its end, or QUIT came in the middle.
     Abandoned,
+}
+
+impl Lost {
+    /// With what was waited for: a sentence about a server.
+    pub fn at(&self, stage: Stage) -> String {
+        match (self, stage) {
+            (Self::Timeout(_), Stage::Greeting) => {
+                format!("{self} while we waited for its greeting")
+            }
+            (_, Stage::Greeting) => format!("{self} before its greeting"),
+            _ => format!("{self} at {}", stage.as_str()),
+        }
+    }
 }
 
 impl fmt::Display for Lost {
@@ -137,6 +154,8 @@ impl fmt::Display for Lost {
             Self::Timeout(span) => write!(f, "no answer for {} s", span.as_secs()),
             Self::Error(error) => write!(f, "the connection broke: {error}"),
             Self::Protocol(what) => write!(f, "the server does not speak SMTP: {what}"),
+            Self::OutOfTurn(what) => write!(f, "the server spoke out of turn: {what}"),
+            Self::Stopped => f.write_str("this server was stopped"),
             Self::Abandoned => f.write_str("the message could not be read to its end"),
         }
     }

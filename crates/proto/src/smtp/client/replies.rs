@@ -2,7 +2,7 @@
 
 use mailtypes::Timestamp;
 
-use super::commands::Command;
+use super::commands::{Awaited, Command};
 use super::stuffing::Stuffing;
 use super::{
     Capabilities, Client, ClientEvent, Exchange, Lost, Phase, RecipientAnswer, ServerReply,
@@ -11,7 +11,12 @@ use super::{
 
 impl Client {
     pub(super) fn take_reply(&mut self, reply: ServerReply, now: Timestamp) {
-        let Some(command) = self.awaited.pop_front() else {
+        let next = if self.in_turn {
+            self.awaited.pop_front()
+        } else {
+            None
+        };
+        let Some(Awaited { command, .. }) = next else {
             return self.take_unasked(reply, now);
         };
         let exchange = Exchange {
@@ -45,20 +50,21 @@ impl Client {
         }
     }
 
-    /// A reply to nothing: a farewell, a no to the body that is going out, or nonsense.
+    /// A reply to nothing, or to what has not been said yet: a farewell, or out of turn. It tells
+    /// nothing about the message under way.
     fn take_unasked(&mut self, reply: ServerReply, now: Timestamp) {
-        let says_no = reply.code() >= 400;
-        if reply.code() == 421 || (says_no && self.wants_body()) {
-            let exchange = Exchange {
-                command: "(unasked)".to_owned(),
-                reply: Some(reply.clone()),
-                began: self.waiting_since,
-                ended: now,
-            };
-            self.remember(exchange);
-            return self.sent_away(Stage::Body, reply);
+        self.remember(Exchange {
+            command: "(unasked)".to_owned(),
+            reply: Some(reply.clone()),
+            began: self.waiting_since,
+            ended: now,
+        });
+        let stage = self.waits_for().unwrap_or(Stage::Mail);
+        if reply.code() == 421 {
+            return self.sent_away(stage, reply);
         }
-        self.fail(&Lost::Protocol(format!("an unasked reply: {reply}")), now);
+        let why = Lost::OutOfTurn(reply.to_string());
+        self.lose(stage, &why, self.dot_sent());
     }
 
     fn greeted(&mut self, reply: ServerReply, now: Timestamp) {
@@ -199,10 +205,7 @@ impl Client {
     fn answered_body(&mut self, reply: ServerReply) {
         // RFC 5321 §4.1.1.4: the end of the data leaves nothing behind.
         self.soiled = false;
-        let early = std::mem::take(&mut self.spoke_early);
-        if reply.is_yes() && early {
-            self.odd(Stage::FinalDot, &reply, "before the end of the message");
-        } else if reply.code() < 300 {
+        if reply.code() < 300 {
             self.answer_rest(&RecipientAnswer::Accepted(reply));
         } else if reply.is_yes() {
             self.odd(Stage::FinalDot, &reply, "in answer to the message");
