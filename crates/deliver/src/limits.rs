@@ -45,6 +45,8 @@ pub const MX_HOSTS_MAX: usize = 20;
 pub const ADDRESSES_TRIED_MAX: usize = 10;
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// When the server stops: how long a transaction under way may go on. Less than the server waits.
+pub const LAST_TRANSACTION: Duration = Duration::from_secs(20);
 /// How long an open connection waits for more mail.
 pub const STAND_BY: Duration = Duration::from_secs(3);
 /// How long a next hop that could not be reached is left alone; it doubles with each failure.

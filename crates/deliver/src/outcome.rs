@@ -13,6 +13,8 @@ pub(crate) enum Ending {
     Delivered(Status),
     /// Not now.
     Later(Status),
+    /// We had to stop: again as soon as we are back.
+    Stopped(Status),
     /// Never.
     Never(Status),
     /// What worked on it came to grief.
@@ -57,6 +59,7 @@ pub(crate) fn outcome(
     match ending {
         Ending::Delivered(status) => Outcome::Delivered(status),
         Ending::Never(status) => Outcome::Failed(status),
+        Ending::Stopped(status) => Outcome::Deferred(status, now),
         Ending::Crashed => Outcome::Crashed(now + schedule.pause(due.attempts, rng)),
         Ending::Later(status) => match schedule.next(due.accepted, due.attempts, now, rng) {
             Some(again) => Outcome::Deferred(status, again),
@@ -114,6 +117,12 @@ mod tests {
         assert_eq!(
             told.to_string(),
             "5.4.7 given up after 5 days; the last try: 4.4.1 nobody there"
+        );
+        let stopped = Ending::Stopped(status.clone());
+        let at = Timestamp::from_millis(five_days);
+        assert_eq!(
+            end(stopped, five_days),
+            Outcome::Deferred(status.clone(), at)
         );
         assert_eq!(
             end(Ending::Never(status.clone()), 0),

@@ -317,6 +317,17 @@ impl World {
         );
     }
 
+    /// Waits until hosts have been dialed so many times.
+    pub(crate) async fn dialed(&self, times: usize) {
+        for _ in 0..1000 {
+            if self.hosts.dialed.lock().unwrap().len() >= times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("never dialed {times} times");
+    }
+
     /// Waits until the first recipient of an item has seen so many attempts, or its end.
     pub(crate) async fn attempted(&self, item: ItemId, attempts: u32) -> ItemView {
         for _ in 0..1000 {

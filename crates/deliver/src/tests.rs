@@ -7,6 +7,9 @@ use store::{Action, Destination, EventKind, RecipientState, Store};
 use crate::limits::POLL;
 use crate::testing::{TAKES, World};
 
+mod out_of_turn;
+mod stopping;
+
 const REMOTE: Destination = Destination::Remote;
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! Connections outward.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mailtypes::Timestamp;
 use rustix::io::Errno;
-use tokio::io::{AsyncRead, AsyncWrite};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Clock;
@@ -22,6 +25,16 @@ pub trait Dial: Clone + Send + Sync + 'static {
         to: SocketAddr,
         deadline: Timestamp,
     ) -> impl Future<Output = Result<Self::Stream, DialError>> + Send;
+
+    /// Takes what has come, without waiting: `None` when nothing has, 0 octets at the end.
+    fn look(stream: &mut Self::Stream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let mut cx = Context::from_waker(Waker::noop());
+        match Pin::new(stream).poll_read(&mut cx, &mut buffer) {
+            Poll::Ready(read) => read.map(|()| Some(buffer.filled().len())),
+            Poll::Pending => Ok(None),
+        }
+    }
 }
 
 /// Why there is no connection.
@@ -68,6 +81,15 @@ impl Dial for TcpDial {
         };
         connected.map_err(|error| sorted(&error, deadline.since(began)))
     }
+
+    /// Asks the socket itself: what the runtime knows of it may be a moment old.
+    fn look(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match (&*SockRef::from(&*stream)).read(buffer) {
+            Ok(len) => Ok(Some(len)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
@@ -113,6 +135,25 @@ mod tests {
             dial.dial(to, deadline).await.unwrap_err(),
             DialError::Refused
         );
+    }
+
+    #[tokio::test]
+    async fn looks_without_waiting() {
+        let clock = Clock::system();
+        let dial = TcpDial::new(clock.clone());
+        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let deadline = clock.now() + Duration::from_secs(10);
+        let mut stream = dial.dial(to, deadline).await.unwrap();
+        let mut buffer = [0; 10];
+        assert_eq!(TcpDial::look(&mut stream, &mut buffer).unwrap(), None);
+        // No await from here on: the runtime does not learn of it.
+        let (peer, _) = SockRef::from(&listener).accept().unwrap();
+        peer.send(b"hi").unwrap();
+        assert_eq!(TcpDial::look(&mut stream, &mut buffer).unwrap(), Some(2));
+        assert_eq!(TcpDial::look(&mut stream, &mut buffer).unwrap(), None);
+        drop(peer);
+        assert_eq!(TcpDial::look(&mut stream, &mut buffer).unwrap(), Some(0));
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ pub(crate) struct Connection<T> {
     machine: Client,
     clock: Clock,
     buffer: Box<[u8]>,
+    look: fn(&mut T, &mut [u8]) -> io::Result<Option<usize>>,
     /// The host and its address, for people.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
@@ -59,6 +60,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             machine: Client::new(settings, clock.now()),
             clock: clock.clone(),
             buffer: vec![0; READ_LEN].into(),
+            look: D::look,
             name,
             address,
             used: 0,
@@ -87,24 +89,68 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         mut source: Source,
         trail: &mut Trail,
     ) -> Result<Vec<RecipientAnswer>, store::ReadError> {
+        self.look();
         self.machine.send(job.mail(), self.clock.now());
         self.used += 1;
         let mut unread = None;
         let answers = loop {
-            match self.drive().await {
-                Some(ClientEvent::WantBody) => {
+            match self.progress(job).await {
+                Progress::WantsBody => {
                     unread = self.send_body(&job.mark(), &mut source).await.err();
                 }
-                Some(ClientEvent::Finished(answers)) => break answers,
-                Some(ClientEvent::Ready | ClientEvent::NotReady(_)) => {}
-                // It was over before it began.
-                None => break vec![NEVER_BEGUN; job.recipients.len()],
+                Progress::Finished(answers) => break answers,
             }
         };
         trail.said(&self.machine.take_trail());
         match unread {
             Some(error) => Err(error),
             None => Ok(answers),
+        }
+    }
+
+    /// Ends a transaction for which there is no more time.
+    pub(crate) async fn cut_short(&mut self, job: &Job, trail: &mut Trail) -> Vec<RecipientAnswer> {
+        self.machine.stop(self.clock.now());
+        let answers = loop {
+            if let Progress::Finished(answers) = self.progress(job).await {
+                break answers;
+            }
+        };
+        trail.said(&self.machine.take_trail());
+        answers
+    }
+
+    async fn progress(&mut self, job: &Job) -> Progress {
+        loop {
+            match self.drive().await {
+                Some(ClientEvent::WantBody) => return Progress::WantsBody,
+                Some(ClientEvent::Finished(answers)) => return Progress::Finished(answers),
+                Some(ClientEvent::Ready | ClientEvent::NotReady(_)) => {}
+                // It was over before it began.
+                None => {
+                    let why = self.machine.farewell().unwrap_or(&NEVER_BEGUN);
+                    return Progress::Finished(vec![why.clone(); job.recipients.len()]);
+                }
+            }
+        }
+    }
+
+    /// Returns when the host has spoken or gone although it was not asked: the session is over then.
+    pub(crate) async fn disturbed(&mut self) {
+        while self.machine.is_ready() {
+            self.read().await;
+        }
+    }
+
+    /// Gives the machine what has come by now: what it has not asked for must not become an answer
+    /// to what it says next.
+    fn look(&mut self) {
+        while !self.machine.is_over() {
+            match (self.look)(&mut self.stream, &mut self.buffer) {
+                Ok(None) => return,
+                Ok(Some(len)) => self.take_in(len),
+                Err(error) => self.lost(&error),
+            }
         }
     }
 
@@ -122,6 +168,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     }
                 }
                 Ok(None) => {
+                    self.look();
                     self.machine.end_of_body(self.clock.now());
                     return Ok(());
                 }
@@ -177,7 +224,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             };
             match moved {
                 Some(Ok(Moved::Sent(len))) => sent += len,
-                Some(Ok(Moved::Got(len))) => self.take_in(len),
+                Some(Ok(Moved::Got(len))) => {
+                    self.machine.unwritten(octets.len() - sent);
+                    self.take_in(len);
+                }
                 Some(Err(error)) => self.lost(&error),
                 None => self.machine.timed_out(self.clock.now()),
             }
@@ -220,6 +270,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let now = self.clock.now();
         self.machine.lost(LostBy::Error(error.to_string()), now);
     }
+}
+
+/// How far a transaction has come.
+enum Progress {
+    WantsBody,
+    /// Answers for each recipient, in order.
+    Finished(Vec<RecipientAnswer>),
 }
 
 /// Writes; reads when writing does not go on.

@@ -18,7 +18,7 @@ use super::message::Source;
 use super::reach::{self, Nobody, Plan};
 use super::trail::Trail;
 use super::visit::{Bag, Watch};
-use crate::limits::MESSAGES_PER_CONNECTION;
+use crate::limits::{LAST_TRANSACTION, MESSAGES_PER_CONNECTION};
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
@@ -60,6 +60,14 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// Whether there is a connection that takes more.
     pub(crate) fn is_connected(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::is_ready)
+    }
+
+    /// Returns when the host has spoken unasked or gone.
+    pub(crate) async fn disturbed(&mut self) {
+        match &mut self.connection {
+            Some(connection) => connection.disturbed().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes leave of the host.
@@ -134,7 +142,17 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         mut trail: Trail,
         beyond: bool,
     ) -> Option<Left> {
-        if let Err(nobody) = self.connect(&mut trail, beyond).await {
+        let shared = Arc::clone(&self.shared);
+        let connected = tokio::select! {
+            biased;
+            () = shared.stopped() => {
+                let ending = Ending::Stopped(judge::stopped(None, false));
+                shared.tell_all(&job.recipients, &ending, &trail).await;
+                return None;
+            }
+            connected = self.connect(&mut trail, beyond) => connected,
+        };
+        if let Err(nobody) = connected {
             self.nobody(&job, nobody, &trail).await;
             return None;
         }
@@ -151,7 +169,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         let connection = self.connection.as_mut()?;
         let kept = connection.used > 0;
         let host = connection.name.clone();
-        let answers = connection.transact(&job, source, &mut trail).await;
+        let answers = tokio::select! {
+            biased;
+            answers = connection.transact(&job, source, &mut trail) => answers,
+            () = no_more_time(&shared) => Ok(connection.cut_short(&job, &mut trail).await),
+        };
         if !connection.is_ready() {
             self.quit().await;
         }
@@ -215,6 +237,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 Next::Delivered(status) => Ending::Delivered(status),
                 Next::Never(status) => Ending::Never(status),
                 Next::Later(status) => Ending::Later(status),
+                Next::Stopped(status) => Ending::Stopped(status),
                 Next::OtherHost(status) if !self.plan.has_more() => Ending::Later(status),
                 Next::OtherHost(status) => {
                     last = Some(status);
@@ -274,6 +297,13 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             .tell_all(&job.recipients, &Ending::Later(status), trail)
             .await;
     }
+}
+
+/// Returns when a transaction has lasted too long beyond the order to stop.
+async fn no_more_time<S, R, D>(shared: &Shared<S, R, D>) {
+    shared.stopped().await;
+    let until = shared.clock.now() + LAST_TRANSACTION;
+    shared.clock.sleep_until(until).await;
 }
 
 fn key(due: &Due) -> (ItemId, u32) {

@@ -14,6 +14,8 @@ pub(crate) enum Next {
     AtOnce(Status),
     /// Again by the schedule.
     Later(Status),
+    /// Again when we are back.
+    Stopped(Status),
     /// Never.
     Never(Status),
 }
@@ -57,17 +59,33 @@ fn refused(stage: Stage, reply: &ServerReply, seen: Circumstances<'_>) -> Next {
 }
 
 fn lost(stage: Stage, why: &Lost, dot_sent: bool, seen: Circumstances<'_>) -> Next {
-    let text = format!("{}: {why} at {}", seen.host, stage.as_str());
+    let text = format!("{}: {}", seen.host, why.at(stage));
     // RFC 3463 §3.5: bad connection
     let status = Status::new(EnhancedCode::new(4, 4, 2), text);
+    if *why == Lost::Stopped {
+        return Next::Stopped(stopped(Some(stage), dot_sent));
+    }
     if dot_sent {
         // It may have arrived: another host at once would make a double likely.
         return Next::Later(status);
     }
-    if seen.kept && stage == Stage::Mail {
+    if seen.kept && matches!(stage, Stage::Mail | Stage::Reset) {
         return Next::AtOnce(status);
     }
     Next::OtherHost(status)
+}
+
+/// RFC 3463 §3.4: system not accepting messages
+pub(crate) fn stopped(stage: Option<Stage>, dot_sent: bool) -> Status {
+    let mut text = "this server was stopped".to_owned();
+    if let Some(stage) = stage {
+        text.push_str(" at ");
+        text.push_str(stage.as_str());
+    }
+    if dot_sent {
+        text.push_str(": the message may arrive twice");
+    }
+    Status::new(EnhancedCode::new(4, 3, 2), text)
 }
 
 fn impossible(why: &Impossible, host: &str) -> Next {
@@ -102,7 +120,7 @@ pub(crate) fn session(refusal: &SessionRefusal, host: &str) -> Status {
         SessionRefusal::Refused { stage, reply } => told_at(host, *stage, reply),
         SessionRefusal::Lost { stage, why } => Status::new(
             EnhancedCode::new(4, 4, 2),
-            format!("{host}: {why} at {}", stage.as_str()),
+            format!("{host}: {}", why.at(*stage)),
         ),
     }
 }
@@ -153,6 +171,7 @@ mod tests {
             Next::OtherHost(status) => ("other host", status),
             Next::AtOnce(status) => ("at once", status),
             Next::Later(status) => ("later", status),
+            Next::Stopped(status) => ("when back", status),
             Next::Never(status) => ("never", status),
         };
         assert!(status.text.contains("mx.example.net"), "{status}");
@@ -215,6 +234,7 @@ mod tests {
             (Stage::FinalDot, true, true, "later 4.4.2"),
             (Stage::Body, false, false, "other host 4.4.2"),
             (Stage::Mail, false, true, "at once 4.4.2"),
+            (Stage::Reset, false, true, "at once 4.4.2"),
             (Stage::Mail, false, false, "other host 4.4.2"),
             (Stage::Rcpt, false, true, "other host 4.4.2"),
         ] {
@@ -230,6 +250,20 @@ mod tests {
                     "{stage:?} {dot_sent}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_stop_of_ours_is_nobodys_fault() {
+        for (dot_sent, wanted) in [
+            (false, "4.3.2 this server was stopped at MAIL"),
+            (
+                true,
+                "4.3.2 this server was stopped at MAIL: the message may arrive twice",
+            ),
+        ] {
+            let status = stopped(Some(Stage::Mail), dot_sent);
+            assert_eq!(status.to_string(), wanted);
         }
     }
 

@@ -130,6 +130,7 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
             tokio::select! {
                 biased;
                 () = call => {}
+                () = self.handover.disturbed() => break false,
                 () = self.shared.clock.sleep_until(until) => break false,
             }
             if self.shared.is_stopping() {
