@@ -58,7 +58,7 @@ pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng
             preference: None,
             addresses: vec![*ip],
         }]),
-        HopHost::Host(name) => configured(name, facts),
+        HopHost::Host(name) => configured(name, facts, rng),
         HopHost::MxOf(domain) => {
             let question = Question {
                 name: DnsName::from(domain),
@@ -74,13 +74,13 @@ pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng
 }
 
 /// A host that the configuration names. That it cannot be found is our own fault: never 5yz.
-fn configured(name: &Domain, facts: &Facts) -> Verdict {
+fn configured(name: &Domain, facts: &Facts, rng: &mut impl Rng) -> Verdict {
     let dns_name = DnsName::from(name);
     let missing = missing(&dns_name, facts);
     if !missing.is_empty() {
         return Verdict::Ask(missing);
     }
-    match addresses(&dns_name, facts) {
+    match addresses(&dns_name, facts, rng) {
         Found::Some(addresses) => Verdict::Try(vec![Host {
             name: name.as_str().to_owned(),
             preference: None,
@@ -144,7 +144,7 @@ fn by_records(
     }
     exchangers.shuffle(rng);
     exchangers.sort_by_key(|(preference, _)| *preference);
-    choose(domain, &exchangers, hop, own, facts)
+    choose(domain, &exchangers, hop, own, facts, rng)
 }
 
 /// The hosts that the records name. RFC 5321 §5.1: an empty answer means the domain itself.
@@ -172,12 +172,13 @@ fn choose(
     hop: &NextHop,
     own: &Own,
     facts: &Facts,
+    rng: &mut impl Rng,
 ) -> Verdict {
     let mut hosts = Vec::new();
     let mut not_now = None;
     let mut ourselves = None;
     for (preference, name) in exchangers {
-        let found = addresses(name, facts);
+        let found = addresses(name, facts, rng);
         if hop.port == SMTP_PORT && is_us(name, &found, own) {
             ourselves = Some(*preference);
             break;
@@ -227,8 +228,9 @@ enum Found {
     NotNow(String),
 }
 
-/// What the answers say about the addresses of a host, IPv6 and IPv4 in turn.
-fn addresses(name: &DnsName, facts: &Facts) -> Found {
+/// What the answers say about the addresses of a host: IPv6 and IPv4 in turn, each kind in an order of
+/// chance, so that the last of many is tried some time. RFC 5321 §5.1
+fn addresses(name: &DnsName, facts: &Facts, rng: &mut impl Rng) -> Found {
     let mut not_now = None;
     let (mut six, mut four) = (Vec::new(), Vec::new());
     for question in questions(name) {
@@ -242,6 +244,8 @@ fn addresses(name: &DnsName, facts: &Facts) -> Found {
             Some(Err(_)) | None => {}
         }
     }
+    six.shuffle(rng);
+    four.shuffle(rng);
     let mut in_turn = Vec::with_capacity(six.len() + four.len());
     let (mut six, mut four) = (six.into_iter(), four.into_iter());
     loop {

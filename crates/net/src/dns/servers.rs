@@ -1,20 +1,22 @@
 //! The DNS servers of the machine, asked by `hickory`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
-use hickory_resolver::lookup::Lookup;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::xfer::{DnsHandle, FirstAnswer, RetryDnsHandle};
 use hickory_resolver::net::{DnsError as WireError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
-use hickory_resolver::{TokioResolver, system_conf};
-use mailtypes::dns::{Answer, DnsError, DnsName, Exchange, Kind, MxRecord, Question, Records};
+use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
+use mailtypes::dns::{Answer, DnsError, Kind, Question};
 
+use self::chain::Chain;
 use super::Dns;
+
+mod chain;
 
 /// Whom to ask, and how patiently.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +42,8 @@ impl Default for DnsSettings {
 /// Asks servers, without remembering anything.
 #[derive(Clone)]
 pub struct Servers {
-    resolver: TokioResolver,
+    pool: RetryDnsHandle<NameServerPool<TokioRuntimeProvider>>,
+    asking: DnsRequestOptions,
     names: String,
     lookup_timeout: Duration,
 }
@@ -57,16 +60,18 @@ impl Servers {
             .iter()
             .map(|server: &NameServerConfig| server.ip.to_string())
             .collect();
-        // No search list: a mail domain is never completed with another one.
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-        let mut builder =
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options(settings);
-        let resolver = builder
-            .build()
-            .map_err(|error| DnsError::Network(error.to_string()))?;
+        let options = options(settings);
+        let mut asking = DnsRequestOptions::default();
+        asking.use_edns = options.edns0;
+        asking.edns_payload_len = options.edns_payload_len;
+        let attempts = options.attempts;
+        let tls = TlsConfig::new().map_err(|error| DnsError::Network(error.to_string()))?;
+        let context = Arc::new(PoolContext::new(options, tls));
+        let provider = TokioRuntimeProvider::default();
+        let pool = NameServerPool::from_config(servers, context, provider);
         Ok(Self {
-            resolver,
+            pool: RetryDnsHandle::new(pool, attempts),
+            asking,
             names: names.join(", "),
             lookup_timeout: settings.lookup_timeout,
         })
@@ -76,12 +81,25 @@ impl Servers {
         let malformed = || DnsError::Malformed(format!("{} is no name", question.name));
         let mut name = Name::from_ascii(question.name.as_str()).map_err(|_| malformed())?;
         name.set_fqdn(true);
-        match self.resolver.lookup(name, wire_type(question.kind)).await {
-            Ok(lookup) => answer(question, &lookup),
-            Err(NetError::Dns(error)) => self.negative(question, &error),
-            Err(NetError::Timeout) => Err(DnsError::Timeout(self.lookup_timeout)),
-            Err(NetError::Proto(error)) => Err(DnsError::Malformed(error.to_string())),
-            Err(error) => Err(DnsError::Network(error.to_string())),
+        // Our own search for the end of aliases: the resolver of hickory takes a loop for an empty
+        // answer, and that would mean something else.
+        let mut chain = Chain::new(name);
+        loop {
+            let query = Query::query(chain.end().clone(), wire_type(question.kind));
+            match self.pool.lookup(query, self.asking).first_answer().await {
+                Ok(response) => {
+                    if let Some(answer) = chain.follow(question.kind, &response)? {
+                        return Ok(answer);
+                    }
+                }
+                Err(NetError::Dns(error)) => {
+                    let answer = self.negative(question, &error)?;
+                    return Ok(chain.with_aliases(answer));
+                }
+                Err(NetError::Timeout) => return Err(DnsError::Timeout(self.lookup_timeout)),
+                Err(NetError::Proto(error)) => return Err(DnsError::Malformed(error.to_string())),
+                Err(error) => return Err(DnsError::Network(error.to_string())),
+            }
         }
     }
 
@@ -149,10 +167,7 @@ fn options(settings: &DnsSettings) -> ResolverOpts {
     let mut options = ResolverOpts::default();
     options.timeout = settings.try_timeout;
     options.attempts = 2;
-    options.cache_size = 0; // ours is in front of it
-    options.use_hosts_file = ResolveHosts::Never;
     options.max_active_requests = 256;
-    options.ndots = 0;
     options
 }
 
@@ -165,58 +180,6 @@ fn wire_type(kind: Kind) -> RecordType {
         Kind::Ptr => RecordType::PTR,
     }
 }
-
-/// The records of the right type, and the aliases on the way to them.
-fn answer(question: &Question, lookup: &Lookup) -> Result<Answer, DnsError> {
-    let mut records = question.kind.nothing();
-    let mut aliases = Vec::new();
-    let mut ttl = u32::MAX;
-    for record in lookup.answers() {
-        ttl = ttl.min(record.ttl);
-        take(record, &mut records, &mut aliases);
-    }
-    // A name that is an alias of one that does not exist does not exist either. RFC 2308 §2.1
-    if records.is_empty() && lookup.message().response_code == ResponseCode::NXDomain {
-        return Err(DnsError::NoSuchName);
-    }
-    if aliases.len() > ALIASES_MAX {
-        return Err(DnsError::TooManyAliases);
-    }
-    Ok(Answer {
-        records,
-        aliases,
-        ttl: Duration::from_secs(ttl.into()),
-    })
-}
-
-fn take(record: &Record, records: &mut Records, aliases: &mut Vec<DnsName>) {
-    match (&record.data, records) {
-        (RData::A(a), Records::A(list)) => list.push(a.0),
-        (RData::AAAA(aaaa), Records::Aaaa(list)) => list.push(aaaa.0),
-        (RData::MX(mx), Records::Mx(list)) => list.push(MxRecord {
-            preference: mx.preference,
-            exchange: exchange(&mx.exchange),
-        }),
-        (RData::TXT(txt), Records::Txt(list)) => list.push(txt.txt_data.concat()),
-        (RData::PTR(ptr), Records::Ptr(list)) => list.extend(name(&ptr.0)),
-        (RData::CNAME(cname), _) => aliases.extend(name(&cname.0)),
-        _ => {}
-    }
-}
-
-fn exchange(host: &Name) -> Exchange {
-    if host.is_root() {
-        return Exchange::Root;
-    }
-    name(host).map_or_else(|| Exchange::Bad(host.to_ascii()), Exchange::Host)
-}
-
-fn name(name: &Name) -> Option<DnsName> {
-    DnsName::parse(&name.to_ascii()).ok()
-}
-
-/// Aliases followed for one question.
-const ALIASES_MAX: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_resolver::proto::op::Message;
 use hickory_resolver::proto::rr::rdata::{A, CNAME, MX};
+use hickory_resolver::proto::rr::{RData, Record};
+use mailtypes::dns::{DnsName, Records};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::chain::ALIASES_MAX;
 use super::*;
 
 /// What the server has to say to a question, as several datagrams or one TCP answer.
@@ -50,6 +53,23 @@ fn answers(asked: &[u8], udp: bool) -> Vec<Vec<u8>> {
             answer.add_answer(cname(&name, "gone.example."));
             answer.metadata.response_code = ResponseCode::NXDomain;
         }
+        "loop.example." => {
+            answer.add_answer(cname(&name, "pool.example."));
+            answer.add_answer(cname("pool.example.", &name));
+        }
+        "loop1.example." => drop(answer.add_answer(cname(&name, "loop2.example."))),
+        "loop2.example." => drop(answer.add_answer(cname(&name, "loop1.example."))),
+        "step8.example." => drop(answer.add_answer(a(&name, 8))),
+        step if step.starts_with("step") => {
+            let n: u8 = step[4..5].parse().unwrap();
+            answer.add_answer(cname(&name, &format!("step{}.example.", n + 1)));
+        }
+        "backwards.example." => {
+            answer.add_answer(a("one.example.", 1));
+            answer.add_answer(cname(&name, "one.example."));
+        }
+        "hollow.example." => drop(answer.add_answer(cname(&name, "none.example."))),
+        "other.example." => drop(answer.add_answer(a("one.example.", 1))),
         "long.example." => {
             let hops: Vec<String> = (0..=ALIASES_MAX)
                 .map(|n| format!("hop{n}.example."))
@@ -145,6 +165,22 @@ async fn what_servers_say_is_told_apart() {
         (Kind::A, "alias.example", "192.0.2.1 via one.example"),
         (Kind::A, "dangling.example", "NoSuchName"),
         (Kind::A, "long.example", "TooManyAliases"),
+        // The same in one answer, in many answers, and a loop: always the same.
+        (Kind::A, "loop.example", "TooManyAliases"),
+        (Kind::A, "loop1.example", "TooManyAliases"),
+        (
+            Kind::A,
+            "step0.example",
+            "192.0.2.8 via step1.example step2.example step3.example step4.example \
+             step5.example step6.example step7.example step8.example",
+        ),
+        (Kind::A, "backwards.example", "192.0.2.1 via one.example"),
+        (Kind::A, "hollow.example", " via none.example"),
+        (
+            Kind::A,
+            "other.example",
+            "Malformed(\"it speaks of one.example. when asked about other.example.\")",
+        ),
     ] {
         assert_eq!(ask(kind, name).await, expect, "{name}");
     }
