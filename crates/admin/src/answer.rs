@@ -59,13 +59,13 @@ pub async fn answer(
             what,
             before,
             limit,
-        } => queue::trace(store, &what, before.as_deref(), page(limit)).await,
+        } => queue::trace(store, house, &what, before.as_deref(), page(limit)).await,
         Request::QueueList {
             which,
             after,
             limit,
         } => queue::list(store, house, &which, after.as_deref(), page(limit)).await,
-        Request::QueueShow { id } => queue::show(store, item_id(&id)?).await,
+        Request::QueueShow { id } => queue::show(store, house, item_id(&id)?).await,
         Request::Order {
             order,
             which,

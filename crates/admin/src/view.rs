@@ -96,6 +96,9 @@ pub struct RecipientLine {
     pub state: String,
     /// When the next attempt is due.
     pub due: Option<String>,
+    /// An attempt is under way.
+    #[serde(default)]
+    pub in_hand: bool,
     /// What the last attempt said.
     pub status: Option<String>,
 }

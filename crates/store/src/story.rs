@@ -50,6 +50,9 @@ pub struct RecipientView {
     pub status: Option<Status>,
     /// The sender was warned of the delay.
     pub told: bool,
+    /// An attempt has begun under the newest lease and has not ended: it is under way while its
+    /// process lives.
+    pub in_hand: bool,
 }
 
 /// Where a recipient stands. The legal moves are in `docs/queue-states.md`.

@@ -1,7 +1,7 @@
 //! Questions about items.
 
 use mailtypes::{Host, ItemId, ReversePath, Timestamp};
-use store::{ItemView, Selection, Store};
+use store::{ItemView, RecipientView, Selection, Store};
 
 use super::{House, item_id, mailbox, next_of};
 use crate::view::{DoneView, ItemLine, QueueView, StoryView, TraceView};
@@ -10,12 +10,13 @@ use crate::{Answer, Kind, Refusal, Which};
 /// A queue id has no `@` and an address always has one: that tells them apart.
 pub(super) async fn trace(
     store: &impl Store,
+    house: &House,
     what: &str,
     before: Option<&str>,
     limit: usize,
 ) -> Result<Answer, Refusal> {
     if !what.contains('@') {
-        return show(store, item_id(what)?).await;
+        return show(store, house, item_id(what)?).await;
     }
     let address = mailbox(what)?;
     let before = before.map(item_id).transpose()?;
@@ -24,7 +25,8 @@ pub(super) async fn trace(
     let mut items = Vec::with_capacity(ids.len());
     for id in &ids {
         // Housekeeping may have dropped one meanwhile.
-        if let Some(item) = store.story(*id).await? {
+        if let Some(mut item) = store.story(*id).await? {
+            put_down(&mut item.recipients, house);
             items.push(ItemLine::from(&item));
         }
     }
@@ -40,8 +42,16 @@ pub(super) async fn trace(
     }))
 }
 
-pub(super) async fn show(store: &impl Store, id: ItemId) -> Result<Answer, Refusal> {
-    let item = story(store, id).await?;
+/// What a server that does not run any more had in hand, nobody has.
+fn put_down(recipients: &mut [RecipientView], house: &House) {
+    for recipient in recipients {
+        recipient.in_hand &= house.uptime.is_some();
+    }
+}
+
+pub(super) async fn show(store: &impl Store, house: &House, id: ItemId) -> Result<Answer, Refusal> {
+    let mut item = story(store, id).await?;
+    put_down(&mut item.recipients, house);
     Ok(Answer::Story(Box::new(StoryView::from(&item))))
 }
 
@@ -62,7 +72,10 @@ pub(super) async fn list(
 ) -> Result<Answer, Refusal> {
     let after = after.map(item_id).transpose()?;
     let selection = selection(which, house)?;
-    let lines = store.queue(&selection, after, limit).await?;
+    let mut lines = store.queue(&selection, after, limit).await?;
+    for line in &mut lines {
+        put_down(&mut line.recipients, house);
+    }
     Ok(Answer::Queue(QueueView {
         items: lines.iter().map(ItemLine::from).collect(),
         next: next_of(&lines, limit, |line| line.id.to_string()),

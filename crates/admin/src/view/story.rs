@@ -54,6 +54,9 @@ pub struct RecipientView {
     pub state: String,
     /// When the next attempt is due.
     pub due: Option<String>,
+    /// An attempt is under way.
+    #[serde(default)]
+    pub in_hand: bool,
     /// Attempts made so far.
     pub attempts: u32,
     /// What the last attempt said.
@@ -131,6 +134,7 @@ impl From<&store::RecipientView> for RecipientLine {
             address: recipient.address.to_string(),
             state: recipient.state.as_str().to_owned(),
             due: recipient.due.map(time),
+            in_hand: recipient.in_hand,
             status: recipient.status.as_ref().map(ToString::to_string),
         }
     }
@@ -149,6 +153,7 @@ fn recipient(view: &store::RecipientView) -> RecipientView {
         reason: view.reason.clone(),
         state: view.state.as_str().to_owned(),
         due: view.due.map(time),
+        in_hand: view.in_hand,
         attempts: view.attempts,
         status: view.status.as_ref().map(ToString::to_string),
     }

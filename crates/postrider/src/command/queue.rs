@@ -132,7 +132,9 @@ fn list(
     limit: Option<usize>,
     out: &mut Output,
 ) -> Result<u8, Failure> {
-    let head = ["QUEUE ID", "ACCEPTED", "OCTETS", "FROM", "TO", "STATE"];
+    let head = [
+        "QUEUE ID", "ACCEPTED", "OCTETS", "FROM", "TO", "STATE", "LAST",
+    ];
     let (mut table, mut listed) = (Table::new(&head), 0);
     if global.json {
         write!(out, r#"{{"answer":"queue","items":["#)?;
@@ -233,12 +235,12 @@ fn row(item: &ItemLine) -> Vec<String> {
         others => format!("{to} +{others}"),
     };
     let state = first.map_or_else(String::new, |recipient| {
-        let due = recipient
-            .due
-            .as_deref()
-            .map(|due| format!(", next try {due}"));
-        format!("{}{}", recipient.state, due.unwrap_or_default())
+        let due = recipient.due.as_deref().filter(|_| !recipient.in_hand);
+        let due = due.map(|due| format!(", next try {due}"));
+        let state = trace::stands(&recipient.state, recipient.in_hand);
+        format!("{state}{}", due.unwrap_or_default())
     });
+    let last = first.and_then(|recipient| recipient.status.clone());
     vec![
         item.id.clone(),
         item.accepted.clone(),
@@ -246,6 +248,7 @@ fn row(item: &ItemLine) -> Vec<String> {
         trace::sender(&item.from).to_owned(),
         to,
         state,
+        last.unwrap_or_default(),
     ]
 }
 

@@ -92,6 +92,10 @@ fn tell_recipient(
         }
     }
     match &recipient.due {
+        Some(_) if recipient.in_hand => out.line(format!(
+            "  in hand now   attempt {}",
+            recipient.attempts + 1
+        )),
         Some(due) => out.line(format!(
             "  next try      {due}, after {} so far",
             recipient.attempts
@@ -125,7 +129,7 @@ fn list(trace: &TraceView, out: &mut Output) -> std::io::Result<()> {
                     item.accepted.clone(),
                     sender(&item.from).to_owned(),
                     recipient.address.clone(),
-                    recipient.state.clone(),
+                    stands(&recipient.state, recipient.in_hand),
                 ]
             })
         })
@@ -138,6 +142,14 @@ fn list(trace: &TraceView, out: &mut Output) -> std::io::Result<()> {
         ))?;
     }
     say_more(trace.next.as_deref(), "before", out)
+}
+
+/// Where a recipient stands, in words.
+pub(crate) fn stands(state: &str, in_hand: bool) -> String {
+    match in_hand {
+        true => "in hand now".to_owned(),
+        false => state.to_owned(),
+    }
 }
 
 /// A sender for people. RFC 5321 §4.5.5

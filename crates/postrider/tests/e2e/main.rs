@@ -11,3 +11,4 @@ mod quickstart;
 mod reload;
 mod rights;
 mod server;
+mod stopping;

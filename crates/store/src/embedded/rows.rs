@@ -125,7 +125,8 @@ pub(crate) fn facts(row: &Row<'_>, first: usize) -> rusqlite::Result<Facts> {
 
 /// The columns of [`recipient`].
 pub(crate) const RECIPIENT: &str =
-    "n, address, original, via, account, reason, state, due, attempts, status, told";
+    "n, address, original, via, account, reason, state, due, attempts, status, told,
+     coalesce(state = 0 AND hands / 2 = (SELECT max(epoch) FROM lease), 0)";
 
 pub(crate) fn recipient(row: &Row<'_>) -> rusqlite::Result<RecipientView> {
     let state = RecipientState::from_code(row.get(6)?).ok_or_else(|| bad(6, "unknown state"))?;
@@ -141,5 +142,6 @@ pub(crate) fn recipient(row: &Row<'_>) -> rusqlite::Result<RecipientView> {
         attempts: row.get(8)?,
         status: status(row, 9)?,
         told: row.get(10)?,
+        in_hand: row.get(11)?,
     })
 }

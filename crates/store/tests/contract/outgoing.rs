@@ -5,7 +5,7 @@ use std::time::Duration;
 use mailtypes::{Envelope, Host, ItemId, ReversePath};
 use store::{
     About, Attempt, Begun, Cursor, Destination, EventKind, Lane, Lease, NewItem, Outcome,
-    RecipientState, ReportError, ReportKind, Store,
+    RecipientState, ReportError, ReportKind, Selection, Store,
 };
 
 use crate::Backend;
@@ -145,11 +145,17 @@ pub(crate) async fn an_attempt_that_died_is_written_down(mut backend: impl Backe
     let begun = store.begin(&held, vec![(id, 0)], false).await.unwrap();
     assert_eq!(begun, [Begun::Go]);
     assert!(!due(&store, &held).await[0].suspect);
+    let story = store.story(id).await.unwrap().unwrap();
+    assert!(story.recipients[0].in_hand);
+    let lines = store.queue(&Selection::default(), None, 10).await.unwrap();
+    assert!(lines[0].recipients[0].in_hand);
     drop(store);
     backend.restart();
     let store = backend.store();
     let held = lease(&store).await;
     assert!(due(&store, &held).await[0].suspect);
+    let story = store.story(id).await.unwrap().unwrap();
+    assert!(!story.recipients[0].in_hand);
     let begun = store.begin(&held, vec![(id, 0), (id, 7)], false).await;
     assert_eq!(begun.unwrap(), [Begun::Go, Begun::NotWaiting]);
     let done = attempt(id, Outcome::Delivered(status(2)));
