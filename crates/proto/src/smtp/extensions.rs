@@ -41,6 +41,7 @@ pub(super) struct MailRequest {
 #[derive(Debug, Default)]
 pub(super) struct RcptRequest {}
 
+// todo RFC 3461 §4: DSN is not offered: RET and ENVID of MAIL, NOTIFY and ORCPT of RCPT.
 /// In the order of the reply to EHLO.
 const OFFERED: [&Extension; 4] = [
     &pipelining::EXTENSION,
