@@ -12,6 +12,7 @@ use store::{AccountId, Destination, Listing, NewRecipient};
 
 use crate::Settings;
 use crate::limits::{ALIAS_DEPTH_MAX, FINAL_RECIPIENTS_MAX, LOOKUPS_MAX};
+use crate::settings::is_role;
 use crate::verdict::{Question, RecipientFacts, RecipientRefusal, Routed, Skipped, Verdict};
 
 /// One walk from an address to its ends.
@@ -94,8 +95,7 @@ impl<'a> Expansion<'a> {
             }
         }
         let plain = plain.unwrap_or(exact);
-        // RFC 5321 §4.5.1, RFC 2142 §2 and §4
-        if matches!(plain.local.as_str(), "postmaster" | "abuse") {
+        if is_role(&plain) {
             return Place::Role(Hop::Role(plain));
         }
         let all = plain.with_local(LocalPart::parse("*").expect("a Dot-string"));
@@ -152,7 +152,7 @@ impl<'a> Expansion<'a> {
         self.hops.pop();
     }
 
-    /// Postmaster and abuse without a listing: the configured postmaster, or, when there is none
+    /// Postmaster, abuse and mailer-daemon without a listing: the configured postmaster, or, when there is none
     /// or it leads nowhere, the oldest account.
     fn enter_role(&mut self, hop: Hop) {
         let before = (self.reached, self.questions.len());

@@ -25,9 +25,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether the mail for this address is ours to deliver. An address literal never is.
+    /// Whether the mail for this address is ours to deliver. An address literal never is; under our
+    /// hostname, which reports come from, the roles are.
     pub fn is_local(&self, address: &Mailbox) -> bool {
-        let domain = address.host.domain();
-        domain.is_some_and(|domain| self.domains.contains(domain))
+        address.host.domain().is_some_and(|domain| {
+            self.domains.contains(domain)
+                || (domain.as_str() == self.hostname && is_role(&address.folded()))
+        })
     }
+}
+
+/// Whether somebody has to read the mail for this address, which is folded, at a place of ours.
+/// RFC 5321 §4.5.1, RFC 2142 §2 and §4; replies to a report go to its sender
+pub(crate) fn is_role(address: &Mailbox) -> bool {
+    let plain = address.without_tag();
+    let local = plain.as_ref().unwrap_or(address).local.as_str();
+    matches!(local, "postmaster" | "abuse" | "mailer-daemon")
 }

@@ -207,6 +207,22 @@ fn the_address_decides() {
         &[("ann@example.org", 1)],
         "abuse of example.com: oldest account",
     );
+    // Where reports come from, and our own name.
+    for (path, role) in [
+        ("MAILER-DAEMON@example.com", "mailer-daemon of example.com"),
+        (
+            "mailer-daemon@mx.example.org",
+            "mailer-daemon of mx.example.org",
+        ),
+        (
+            "Postmaster+x@MX.example.org",
+            "postmaster of mx.example.org",
+        ),
+        ("abuse@mx.example.org", "abuse of mx.example.org"),
+    ] {
+        let expect = format!("{role}: oldest account");
+        check(path, &[("ann@example.org", 1)], &expect);
+    }
 }
 
 #[test]
@@ -222,6 +238,7 @@ fn refusals() {
     check("nobody+x@example.org", RecipientRefusal::UnknownMailbox);
     check("ann@elsewhere.example", RecipientRefusal::RelayDenied);
     check("ann@sub.example.org", RecipientRefusal::RelayDenied);
+    check("ann@mx.example.org", RecipientRefusal::RelayDenied);
     check("postmaster@[127.0.0.1]", RecipientRefusal::RelayDenied);
     check("loop1@example.org", RecipientRefusal::LeadsNowhere);
     check("gone@example.org", RecipientRefusal::LeadsNowhere);
