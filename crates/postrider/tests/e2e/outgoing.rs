@@ -190,6 +190,11 @@ fn a_maildir_takes_the_mail_of_an_account() {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.starts_with("Return-Path: <ann@example.org>"), "{text}");
     assert_eq!(near.run("audit").code, 0);
+    let said = near.run("account deliver ann@example.org --maildir /no/such/ann");
+    assert!(
+        said.err.contains("the folder /no/such, in which"),
+        "{said:?}"
+    );
     let relative = near.run("account deliver ann@example.org --maildir Maildir");
     assert_eq!(relative.code, 65, "{relative:?}");
 }
