@@ -11,6 +11,7 @@ use mailtypes::{Domain, Mailbox};
 use proto::smtp::LineEnds;
 
 mod complaint;
+mod doubts;
 mod host;
 mod keys;
 mod limits;
@@ -18,6 +19,7 @@ mod outgoing;
 mod table;
 mod values;
 
+pub(crate) use doubts::{doubts, leads_home};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use values::{duration as parse_duration, write_duration, write_size};
 

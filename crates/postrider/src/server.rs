@@ -29,6 +29,7 @@ mod sockets;
 mod tests;
 
 pub(crate) use outward::explain;
+pub(crate) use settings::own_addresses;
 pub(crate) use signals::{Orders, notify_ready};
 pub(crate) use sockets::Sockets;
 

@@ -4,11 +4,11 @@ use admin::{Answer, Request};
 
 use super::unexpected;
 use crate::ask::ask;
-use crate::config::{Config, Outgoing, write_duration, write_size};
+use crate::config::{Config, Outgoing, doubts, write_duration, write_size};
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::output::Output;
-use crate::{place, privileges};
+use crate::{place, privileges, server};
 
 pub(crate) fn run(global: &Global, out: &mut Output) -> Result<u8, Failure> {
     match &global.data {
@@ -52,15 +52,18 @@ fn check_config(global: &Global, out: &mut Output) -> Result<u8, Failure> {
     Ok(code::DONE)
 }
 
-/// What the file may well say, and this machine is not ready for yet.
+/// What the file may well say, and this machine is not ready for yet, or is hardly meant.
 fn notes(config: &Config) -> impl Iterator<Item = String> {
     let user = config
         .user
         .as_deref()
         .map(|user| privileges::server_user(Some(user)));
-    user.and_then(Result::err)
+    let failure = user.and_then(Result::err);
+    let doubts = doubts(config, &server::own_addresses(config));
+    failure
         .map(|failure| failure.to_string())
         .into_iter()
+        .chain(doubts)
 }
 
 fn describe(config: &Config) -> Vec<(&'static str, String)> {

@@ -112,6 +112,22 @@ impl Outgoing {
         for (key, value) in table {
             let name: &str = key.get_ref();
             let one = Entry { value, ..*entry };
+            if super::keys::KEYS
+                .iter()
+                .chain(&KEYS)
+                .any(|(known, _)| *known == name)
+            {
+                found.push(Complaint {
+                    span: key.span(),
+                    title: format!("`{name}` stands in the table [routes]"),
+                    label: "keys behind a [table] belong to it".to_owned(),
+                    help: format!(
+                        "put `{name}` above [routes], or the routes in one line: {}",
+                        entry.example
+                    ),
+                });
+                continue;
+            }
             let Ok(pattern) = Pattern::parse(name) else {
                 found.push(Complaint {
                     span: key.span(),

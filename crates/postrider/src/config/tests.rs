@@ -14,6 +14,78 @@ fn a_full_file_is_understood() {
     assert_eq!(config.listen.len(), 2);
 }
 
+/// Whoever takes a `#` away must not get a wrong file.
+#[test]
+fn all_of_the_example_holds_together() {
+    let mut lines: Vec<&str> = Vec::new();
+    let name = |line: &str| {
+        let (name, _) = line.split_once(" = ")?;
+        name.chars()
+            .all(|c| c.is_ascii_lowercase() || c == '_')
+            .then(|| name.to_owned())
+    };
+    for line in include_str!("../../../../examples/postrider.toml").lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(key) = name(bare) {
+            // An alternative stands below what it replaces.
+            lines.retain(|before| name(before).as_ref() != Some(&key));
+            lines.push(bare);
+        }
+    }
+    let known = keys::KEYS.iter().chain(&outgoing::KEYS);
+    let missing: Vec<_> = known
+        .filter(|(key, _)| !lines.iter().any(|line| name(line).as_deref() == Some(*key)))
+        .collect();
+    assert!(missing.is_empty(), "the example does not have {missing:?}");
+    let config = parse(&lines.join("\n")).unwrap();
+    assert_eq!(config.outgoing.routes_text.len(), 2);
+    assert_eq!(doubts(&config, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn what_may_be_and_is_hardly_meant_is_told() {
+    for (text, wanted) in [
+        (
+            "retry_first = \"5h\"",
+            Some("`retry_first` (5h) is longer than `retry_longest` (4h)"),
+        ),
+        (
+            "queue_lifetime = \"2h\"",
+            Some("`delay_warning` (4h) is not shorter than `queue_lifetime` (2h)"),
+        ),
+        (
+            "routes = { \"example.org\" = \"[192.0.2.1]\" }",
+            Some("the route of example.org is not used"),
+        ),
+        (
+            "routes = { \"*\" = \"[127.0.0.1]:25\" }",
+            Some("the route * leads to this server itself"),
+        ),
+        (
+            "routes = { \"*\" = \"[192.0.2.25]:25\" }",
+            Some("the route * leads to this server itself"),
+        ),
+        (
+            "routes = { \"*\" = \"[mx.example.org]\" }",
+            Some("the route * leads to this server itself"),
+        ),
+        ("routes = { \"*\" = \"[127.0.0.1]:2525\" }", None),
+        (
+            "routes = { \"*\" = \"[192.0.2.1]\", \".example.org\" = \"[192.0.2.2]\" }",
+            None,
+        ),
+    ] {
+        let head = "hostname = \"mx.example.org\"\ndomains = [\"example.org\"]\n";
+        let config = parse(&format!("{head}{text}\n")).unwrap();
+        let own = ["192.0.2.25".parse().unwrap()];
+        let doubts = doubts(&config, &own);
+        match wanted {
+            Some(wanted) => assert!(doubts[0].starts_with(wanted), "{text}: {doubts:?}"),
+            None => assert!(doubts.is_empty(), "{text}: {doubts:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_empty_file_has_safe_defaults() {
     let config = parse("").unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use deliver::{Deliverer, Explained};
+use deliver::{Deliverer, Explained, NextHop};
 use mailtypes::Mailbox;
 use net::dns::Resolver;
 use net::{Clock, TcpDial};
@@ -12,7 +12,7 @@ use store::Embedded;
 use tokio::sync::Notify;
 
 use super::settings;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, leads_home};
 use crate::failure::{Failure, code};
 
 /// What delivery goes by, and may change while it runs.
@@ -75,7 +75,15 @@ pub(crate) async fn explain(config: &Config, address: &Mailbox) -> Result<Explai
     let clock = Clock::system();
     let dns = resolver(config, &clock)?;
     let settings = settings::deliver(config);
-    Ok(deliver::explain_route(&dns, &clock, &settings, address, &mut rand::rng()).await)
+    let mut explained =
+        deliver::explain_route(&dns, &clock, &settings, address, &mut rand::rng()).await;
+    let own = &settings.own.addresses;
+    let home = |hop: &NextHop| leads_home(config, own, hop);
+    if explained.status.is_none() && NextHop::parse(&explained.hop).is_ok_and(|hop| home(&hop)) {
+        let text = "5.4.6 the route leads to this server itself: mail would go in circles";
+        explained.status = Some(text.to_owned());
+    }
+    Ok(explained)
 }
 
 fn resolver(config: &Config, clock: &Clock) -> Result<Resolver, Failure> {

@@ -64,7 +64,7 @@ pub(super) fn deliver(config: &Config) -> deliver::Settings {
 }
 
 /// Where mail to us would come in: what we listen on, and with "all addresses" those of the machine.
-fn own_addresses(config: &Config) -> Vec<IpAddr> {
+pub(crate) fn own_addresses(config: &Config) -> Vec<IpAddr> {
     let listens = config.listen.iter().map(|listen| listen.address);
     let mut own: Vec<IpAddr> = listens.map(|address: SocketAddr| address.ip()).collect();
     if own.iter().any(IpAddr::is_unspecified) {
