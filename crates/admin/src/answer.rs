@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailtypes::{Domain, ItemId, Mailbox, Timestamp};
-use store::{MessageReader, Store};
+use store::{Addressing, MessageReader, Store};
 
 use crate::view::{AuditView, CheckView, ProblemView, StatusView};
 use crate::{Answer, Kind, Refusal, Request};
 
+mod address;
 mod alias;
 mod delivery;
 mod directory;
@@ -29,6 +30,18 @@ pub struct House {
     pub now: Timestamp,
     /// What delivers; `None` when nothing does.
     pub delivery: Option<Arc<dyn Delivery>>,
+    /// Who knows what addresses mean.
+    pub addressing: Option<Addresses>,
+}
+
+/// Who knows what addresses mean.
+#[derive(Clone)]
+pub struct Addresses(pub Arc<dyn Addressing>);
+
+impl std::fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Addresses")
+    }
 }
 
 /// What an operator may ask of delivery.
@@ -71,6 +84,7 @@ pub async fn answer(
             which,
             after,
         } => order::carry_out(store, house, order, &which, after.as_deref(), by).await,
+        Request::Address { address } => address::explain(store, house, &address).await,
         Request::Audit => audit(store).await,
         Request::Check => check(store).await,
         Request::AccountAdd {

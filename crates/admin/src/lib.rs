@@ -16,7 +16,7 @@ pub mod socket;
 /// What answers look like: the stable names of `--json`.
 pub mod view;
 
-pub use answer::{Delivery, House, Reply, answer};
+pub use answer::{Addresses, Delivery, House, Reply, answer};
 pub use refusal::{Kind, Refusal};
 pub use request::{Line, Order, Request, VERSION, Which};
 pub use view::Answer;

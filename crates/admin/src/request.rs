@@ -53,6 +53,11 @@ pub enum Request {
         /// Only items behind this one.
         after: Option<String>,
     },
+    /// What happens with mail for an address of ours.
+    Address {
+        /// The address.
+        address: String,
+    },
     /// Whether the books balance.
     Audit,
     /// Reads every body and compares checksums.

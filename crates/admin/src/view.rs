@@ -23,6 +23,8 @@ pub enum Answer {
     Done(DoneView),
     /// An order to items of the queue was carried out.
     Order(OrderView),
+    /// What happens with mail for an address.
+    Address(AddressView),
     /// The books.
     Audit(AuditView),
     /// What a reading of all bodies found.
@@ -119,6 +121,30 @@ pub struct OrderView {
     pub recipients: u64,
     /// The `after` that goes on, when there may be more.
     pub next: Option<String>,
+}
+
+/// What happens with mail for an address of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressView {
+    /// The address asked for.
+    pub address: String,
+    /// Its final recipients.
+    pub to: Vec<EndView>,
+    /// Why there is none, as the reply to RCPT.
+    pub refused: Option<String>,
+}
+
+/// A final recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndView {
+    /// Its address.
+    pub address: String,
+    /// `mailbox`, `maildir` or `remote`.
+    pub into: String,
+    /// The folder of a Maildir.
+    pub maildir: Option<String>,
+    /// How mail comes there: which aliases are followed.
+    pub reason: String,
 }
 
 /// The books of the queue: accepted = delivered + bounced + suppressed + removed + open.

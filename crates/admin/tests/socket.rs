@@ -25,6 +25,7 @@ async fn with_socket(asks: impl FnOnce(PathBuf) + Send + 'static) {
         version: "0",
         now: Timestamp::from_millis(1_795_468_687_042),
         delivery: None,
+        addressing: None,
     };
     let socket = ControlSocket::bind(folder.path()).unwrap();
     let serving = {

@@ -13,7 +13,7 @@ use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::place::{self, Place};
 use crate::privileges;
-use crate::server::{OPEN_PAUSE, OPEN_TRIES, open_store};
+use crate::server::{OPEN_PAUSE, OPEN_TRIES, addresses, open_store};
 
 /// Asks, and gives what a program or a person gets to see.
 pub(crate) fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
@@ -42,6 +42,10 @@ pub(crate) fn ask_for_body(
                 version: env!("CARGO_PKG_VERSION"),
                 now: Clock::system().now(),
                 delivery: None,
+                addressing: place
+                    .named_by
+                    .as_deref()
+                    .map(|config| addresses(&store, config)),
             };
             let answer = runtime.block_on(on_files(&store, &house, request, &by, body));
             store.close();

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use admin::House;
 use admin::client::Client;
 use admin::socket::ControlSocket;
+use admin::{Addresses, House};
 use mailtypes::{Domain, Timestamp};
 use net::{Clock, Gate};
 use store::{Embedded, Options};
@@ -28,7 +28,7 @@ mod sockets;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use outward::explain;
+pub(crate) use outward::{addresses, explain, is_ours};
 pub(crate) use settings::own_addresses;
 pub(crate) use signals::{Orders, notify_ready};
 pub(crate) use sockets::Sockets;
@@ -92,7 +92,8 @@ impl Server {
         let outward = Outward::new(&config);
         let deliverer = outward.deliverer(&store, &clock, &config, wake)?;
         let delivery = Arc::new(Delivery(deliverer.handle()));
-        let control = control_task(&config.data, &store, &clock, &domains, delivery)?;
+        let addressing = outward.addresses(&store, &clock);
+        let control = control_task(&config.data, &store, &clock, &domains, delivery, addressing)?;
         let delivering = tokio::spawn(deliverer.run(stopping));
         Ok(Self {
             store,
@@ -245,6 +246,7 @@ fn control_task(
     clock: &Clock,
     domains: &Arc<Mutex<Vec<Domain>>>,
     delivery: Arc<Delivery>,
+    addressing: Addresses,
 ) -> Result<JoinHandle<()>, Failure> {
     let socket = ControlSocket::bind(data).map_err(|error| {
         let path = data.join(admin::socket::NAME);
@@ -268,6 +270,7 @@ fn control_task(
         version: env!("CARGO_PKG_VERSION"),
         now: clock.now(),
         delivery: Some(Arc::<Delivery>::clone(&delivery)),
+        addressing: Some(addressing.clone()),
     };
     Ok(tokio::spawn(
         async move { socket.serve(store, house).await },

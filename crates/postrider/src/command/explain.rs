@@ -1,13 +1,17 @@
 //! `explain route`: the dry run of a delivery.
 
+use admin::view::AddressView;
+use admin::{Answer, Request};
 use deliver::Explained;
 use mailtypes::Mailbox;
 use serde_json::json;
 
+use super::unexpected;
+use crate::ask::ask;
 use crate::config::Config;
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::output::Output;
+use crate::output::{Output, note};
 use crate::{place, server};
 
 /// What to explain.
@@ -31,13 +35,111 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let explained = runtime.block_on(server::explain(&config, &address))?;
+    let explain = |address: &Mailbox| runtime.block_on(server::explain(&config, address));
+    let Some(view) = asked(global, &config, &address)? else {
+        let explained = explain(&address)?;
+        if global.json {
+            out.json(&as_json(&address, &explained))?;
+        } else {
+            tell(&address, &explained, out)?;
+        }
+        return Ok(code::DONE);
+    };
+    let ways: Vec<_> = view
+        .to
+        .iter()
+        .map(
+            |end| match (end.into.as_str(), Mailbox::parse(&end.address)) {
+                ("remote", Ok(address)) => explain(&address).map(Some),
+                _ => Ok(None),
+            },
+        )
+        .collect::<Result<_, _>>()?;
     if global.json {
-        out.json(&as_json(&address, &explained))?;
+        out.json(&ours_as_json(&address, &view, &ways))?;
     } else {
-        tell(&address, &explained, out)?;
+        tell_ours(&address, &view, &ways, out)?;
     }
     Ok(code::DONE)
+}
+
+/// What the directory says of an address of ours; nothing when it cannot be asked.
+fn asked(
+    global: &Global,
+    config: &Config,
+    address: &Mailbox,
+) -> Result<Option<AddressView>, Failure> {
+    if !server::is_ours(config, address) {
+        return Ok(None);
+    }
+    let request = Request::Address {
+        address: address.to_string(),
+    };
+    match ask(global, request) {
+        Ok(Answer::Address(view)) => Ok(Some(view)),
+        Ok(_) => Err(unexpected()),
+        Err(failure) => {
+            note(format!("the accounts cannot be asked: {failure}"));
+            Ok(None)
+        }
+    }
+}
+
+fn tell_ours(
+    address: &Mailbox,
+    view: &AddressView,
+    ways: &[Option<Explained>],
+    out: &mut Output,
+) -> std::io::Result<()> {
+    if let Some(refused) = &view.refused {
+        out.line(format!(
+            "{address} goes nowhere, although its domain is ours"
+        ))?;
+        return out.line(format!("  comes to      {refused}"));
+    }
+    out.line(format!("{address} goes to this server"))?;
+    for (end, way) in view.to.iter().zip(ways) {
+        match (&end.maildir, way) {
+            (_, Some(explained)) => {
+                out.line(format!("  on its way    {}", end.reason))?;
+                if let Ok(address) = Mailbox::parse(&end.address) {
+                    tell(&address, explained, out)?;
+                }
+            }
+            (Some(folder), None) => {
+                out.line(format!(
+                    "  Maildir       {folder} of {}: {}",
+                    end.address, end.reason
+                ))?;
+            }
+            (None, None) => {
+                out.line(format!("  mailbox       {}: {}", end.address, end.reason))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ours_as_json(
+    address: &Mailbox,
+    view: &AddressView,
+    ways: &[Option<Explained>],
+) -> serde_json::Value {
+    let to = view.to.iter().zip(ways).map(|(end, way)| {
+        let route = way.as_ref().zip(Mailbox::parse(&end.address).ok());
+        let route = route.map(|(explained, address)| as_json(&address, explained));
+        json!({
+            "address": end.address, "into": end.into, "maildir": end.maildir,
+            "reason": end.reason, "route": route,
+        })
+    });
+    json!({
+        "answer": "route",
+        "address": address.to_string(),
+        "hop": "this server",
+        "to": to.collect::<Vec<_>>(),
+        "status": view.refused,
+    })
 }
 
 /// The configuration, or what holds without one.

@@ -133,6 +133,7 @@ async fn show_first_message(
         version: env!("CARGO_PKG_VERSION"),
         now: clock.now(),
         delivery: None,
+        addressing: None,
     };
     let request = Request::Trace {
         what: id.to_string(),

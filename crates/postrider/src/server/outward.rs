@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use admin::Addresses;
 use arc_swap::ArcSwap;
 use deliver::{Deliverer, Explained, NextHop};
 use mailtypes::Mailbox;
@@ -54,6 +55,15 @@ impl Outward {
         ))
     }
 
+    /// What addresses mean here.
+    pub(super) fn addresses(&self, store: &Embedded, clock: &Clock) -> Addresses {
+        Addresses(Arc::new(Policy {
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: Arc::clone(&self.receive),
+        }))
+    }
+
     pub(super) fn take_up(&self, config: &Config) {
         self.deliver.store(Arc::new(settings::deliver(config)));
         self.receive.store(Arc::new(addressing(config)));
@@ -68,6 +78,16 @@ impl admin::Delivery for Delivery {
     fn try_at_once(&self) {
         self.0.try_at_once();
     }
+}
+
+/// What addresses mean under a configuration, when no server runs.
+pub(crate) fn addresses(store: &Embedded, config: &Config) -> Addresses {
+    Outward::new(config).addresses(store, &Clock::system())
+}
+
+/// Whether the mail for an address stays here.
+pub(crate) fn is_ours(config: &Config, address: &Mailbox) -> bool {
+    addressing(config).is_local(address)
 }
 
 /// The dry run of a route: asks the DNS and connects to nobody.

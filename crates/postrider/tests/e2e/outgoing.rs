@@ -216,6 +216,52 @@ fn a_route_is_explained_without_a_server() {
     assert_eq!(server.run("explain route nonsense").code, 65);
 }
 
+#[test]
+fn an_address_of_ours_is_explained_to_its_ends() {
+    let mut server = Server::new();
+    server.configure(
+        "listen = [\"127.0.0.1:0\"]\ndns_servers = [\"127.0.0.1:9\"]\n\
+         routes = { \"*\" = \"[192.0.2.1]:2525\" }",
+    );
+    for account in ["ann", "bob", "carol"] {
+        server.add_account(&format!("{account}@example.org"));
+    }
+    let maildir = server.folder.path().join("carol");
+    for line in [
+        "account deliver bob@example.org --forward x@far.example".to_owned(),
+        format!(
+            "account deliver carol@example.org --maildir {}",
+            maildir.display()
+        ),
+        "alias add all@example.org ann@example.org bob@example.org carol@example.org".to_owned(),
+    ] {
+        assert_eq!(server.run(&line).code, 0, "{line}");
+    }
+    // On the files, and by the socket.
+    for running in [false, true] {
+        if running {
+            server.start();
+        }
+        let said = |address: &str| server.run(&format!("explain route {address}"));
+        let nobody = said("nobody@example.org").out;
+        assert!(nobody.contains("550 5.1.1 no such mailbox"), "{nobody}");
+        let all = said("all@example.org").out;
+        for wanted in [
+            "all@example.org goes to this server",
+            "mailbox       ann@example.org: alias all@example.org → ann@example.org",
+            "forward of bob@example.org → x@far.example",
+            "tried first   [192.0.2.1]:2525",
+            &format!("Maildir       {} of carol@example.org", maildir.display()),
+        ] {
+            assert!(all.contains(wanted), "no {wanted} in {all}");
+        }
+        let role = said("mailer-daemon@mx.example.org").out;
+        assert!(role.contains("oldest account"), "{role}");
+        let json = server.json("explain route bob@example.org");
+        assert_eq!(json["to"][0]["route"]["reason"], "default route", "{json}");
+    }
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
