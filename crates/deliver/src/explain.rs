@@ -5,9 +5,9 @@ use net::Clock;
 use net::dns::Dns;
 use rand::Rng;
 
-use crate::remote::resolve::resolve;
+use crate::remote::resolve::gather;
 use crate::remote::trail::Trail;
-use crate::route::mx::Verdict;
+use crate::route::mx::{Verdict, left_out};
 use crate::settings::Settings;
 
 /// What would be tried.
@@ -21,6 +21,8 @@ pub struct Explained {
     pub dns: Vec<(String, String)>,
     /// The hosts in the order in which they would be tried: name, preference, address and port.
     pub hosts: Vec<(String, Option<u16>, String)>,
+    /// Mail exchangers that are passed over: name, preference, and why.
+    pub left_out: Vec<(String, u16, String)>,
     /// Why there is none: the status that mail would get.
     pub status: Option<String>,
 }
@@ -42,6 +44,7 @@ pub async fn explain_route<R: Dns>(
             reason: format!("{} is a domain of ours", domain.as_str()),
             dns: Vec::new(),
             hosts: Vec::new(),
+            left_out: Vec::new(),
             status: None,
         };
     }
@@ -52,16 +55,18 @@ pub async fn explain_route<R: Dns>(
             reason: way.reason.clone(),
             dns: Vec::new(),
             hosts: Vec::new(),
+            left_out: Vec::new(),
             status: Some(format!("5.1.2 {}", way.reason)),
         };
     };
     let mut trail = Trail::new(hop.to_string(), way.reason.clone());
-    let verdict = resolve(dns, clock, &hop, &settings.own, rng, &mut trail).await;
+    let (verdict, facts) = gather(dns, clock, &hop, &settings.own, rng, &mut trail).await;
     let mut explained = Explained {
         hop: hop.to_string(),
         reason: way.reason,
         dns: trail.dns_lines(),
         hosts: Vec::new(),
+        left_out: left_out(&hop, &settings.own, &facts, rng),
         status: None,
     };
     match verdict {

@@ -18,12 +18,24 @@ pub(crate) async fn resolve<R: Dns>(
     rng: &mut impl Rng,
     trail: &mut Trail,
 ) -> Verdict {
+    gather(dns, clock, hop, own, rng, trail).await.0
+}
+
+/// As [`resolve`], with the answers that the verdict rests on.
+pub(crate) async fn gather<R: Dns>(
+    dns: &R,
+    clock: &Clock,
+    hop: &NextHop,
+    own: &Own,
+    rng: &mut impl Rng,
+    trail: &mut Trail,
+) -> (Verdict, Facts) {
     let mut facts = Facts::new();
     // Ends: each round answers all its questions, and there are two rounds at most.
     loop {
         let questions = match mx::decide(hop, own, &facts, rng) {
             Verdict::Ask(questions) => questions,
-            verdict => return verdict,
+            verdict => return (verdict, facts),
         };
         let began = clock.now();
         let asked = questions

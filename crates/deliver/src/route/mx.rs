@@ -11,6 +11,8 @@ use mailtypes::{Domain, EnhancedCode, Status};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+pub(crate) use left_out::left_out;
+
 use super::next_hop::{HopHost, NextHop, SMTP_PORT};
 use crate::limits::MX_HOSTS_MAX;
 
@@ -286,5 +288,6 @@ fn no_route(text: String) -> Verdict {
     Verdict::Never(Status::new(EnhancedCode::new(5, 4, 4), text))
 }
 
+mod left_out;
 #[cfg(test)]
 mod tests;

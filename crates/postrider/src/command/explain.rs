@@ -171,6 +171,11 @@ fn tell(address: &Mailbox, explained: &Explained, out: &mut Output) -> std::io::
         let preference = preference.unwrap_or_default();
         out.line(format!("  {turn:12}  {name} {at}{preference}"))?;
     }
+    for (name, preference, why) in &explained.left_out {
+        out.line(format!(
+            "  left out      {name}, preference {preference}: {why}"
+        ))?;
+    }
     match &explained.status {
         Some(status) => out.line(format!("  comes to      {status}")),
         None => Ok(()),
@@ -183,9 +188,14 @@ fn as_json(address: &Mailbox, explained: &Explained) -> serde_json::Value {
     let hosts = explained.hosts.iter().map(
         |(name, preference, at)| json!({"name": name, "preference": preference, "address": at}),
     );
+    let left_out = explained
+        .left_out
+        .iter()
+        .map(|(name, preference, why)| json!({"name": name, "preference": preference, "why": why}));
     json!({
         "answer": "route",
         "address": address.to_string(),
+        "left_out": left_out.collect::<Vec<_>>(),
         "hop": explained.hop,
         "reason": explained.reason,
         "dns": dns.collect::<Vec<_>>(),

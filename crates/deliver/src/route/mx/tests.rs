@@ -286,3 +286,30 @@ fn each_address_of_a_host_is_first_some_time() {
     }
     assert_eq!(first_four.len(), 16);
 }
+
+#[test]
+fn who_is_left_out_is_told_why() {
+    let zone = [
+        "MX example.org = 10 a.example, 20 mx.home.example, 20 b.example, 30 b.example, 5 no.example, 1 bad",
+        "A a.example = 192.0.2.1",
+        "A mx.home.example = 192.0.2.99",
+        "A b.example = 192.0.2.2",
+        "A no.example =",
+        "AAAA no.example =",
+    ];
+    let hop = NextHop::parse("example.org").unwrap();
+    let told: Vec<String> = left_out(&hop, &own(), &facts(&zone), &mut SmallRng::seed_from_u64(1))
+        .into_iter()
+        .map(|(name, preference, why)| format!("{preference} {name}: {why}"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1 a b: it is no host name",
+            "5 no.example: it has no address",
+            "20 mx.home.example: it is this server",
+            "20 b.example: equal to or worse than this server (MX 20)",
+            "30 b.example: equal to or worse than this server (MX 20)",
+        ]
+    );
+}
