@@ -25,11 +25,10 @@ pub(crate) struct Damaged {
 /// What holds for one look into the queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
+    /// The time of the turn: what is written later is due no earlier.
     pub(crate) now: Timestamp,
     /// The epoch of whoever looks: marks of another one are of a process that died.
     pub(crate) epoch: i64,
-    /// The time of the last commit before the look: what is committed later is due no earlier.
-    pub(crate) settled: Timestamp,
 }
 
 /// Due recipients of a lane, earliest first. The embedded store has one node, which holds all shards.
@@ -94,7 +93,7 @@ fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
                 wrong: wrong.to_string(),
             }),
         }
-        if due < look.settled.as_millis() {
+        if due < look.now.as_millis() {
             found.next = Some(Cursor {
                 due,
                 item,

@@ -1,0 +1,3 @@
+-- Schema 3: the body log holds entries of the journal behind the end that a segment's row names. An
+-- older program would cut them off, and with them what was promised; so it must not open the folder.
+SELECT 1;
