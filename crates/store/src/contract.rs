@@ -247,6 +247,13 @@ pub trait Store: Clone + Send + Sync + 'static {
         items: Vec<(ItemId, bool)>,
     ) -> impl Future<Output = Vec<Result<Option<MessageReader>, ReadError>>> + Send;
 
+    /// Opens the message of a queue item as the last server on its way hands it over: without the
+    /// `Return-Path` fields that it brought. RFC 5321 §4.4
+    fn open_final(
+        &self,
+        item: ItemId,
+    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
+
     /// Opens one of them, to be read piece by piece.
     fn open_item(
         &self,

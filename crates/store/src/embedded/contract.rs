@@ -426,6 +426,11 @@ impl Store for Embedded {
         Ok(self.read(read).await?.map(|spans| self.message(&spans)))
     }
 
+    async fn open_final(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
+        let read = self.read(move |db| queries::mailbox::final_spans(db, item));
+        Ok(read.await?.map(|spans| self.message(&spans)))
+    }
+
     async fn open_items(
         &self,
         items: Vec<(ItemId, bool)>,

@@ -1,13 +1,12 @@
 //! A message goes into a mailbox: entry in, recipient ended, body shared, in one transaction.
 
-use std::ops::Range;
-
 use mailtypes::{EnhancedCode, Status};
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
 use crate::embedded::journal::writes::Write;
 use crate::embedded::order::{Lasting, Order};
+use crate::embedded::rows;
 use crate::embedded::turn::Turn;
 use crate::item::{Lease, LocalDelivery, LocalOutcome};
 use crate::spans::Spans;
@@ -100,11 +99,9 @@ impl DeliverLocal {
             .as_deref()
             .and_then(Spans::decode)
             .ok_or_else(damaged)?;
-        let cuts = cuts
-            .map_or(Some(Vec::new()), |json| read_ranges(&json))
-            .ok_or_else(damaged)?;
+        let spans = rows::without_cuts(&spans, item.as_i64(), cuts.as_deref());
         Ok(Found::Waiting(Waiting {
-            spans: spans.without(item.as_i64(), &cuts),
+            spans: spans.ok_or_else(damaged)?,
         }))
     }
 
@@ -206,9 +203,4 @@ impl DeliverLocal {
         }
         Ok(())
     }
-}
-
-fn read_ranges(json: &str) -> Option<Vec<Range<u64>>> {
-    let pairs: Vec<[u64; 2]> = serde_json::from_str(json).ok()?;
-    Some(pairs.into_iter().map(|[from, to]| from..to).collect())
 }
