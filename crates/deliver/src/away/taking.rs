@@ -90,6 +90,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             let offered = self.shared.sites().offer(&hop, due, &reason, now);
             if let Offered::Down(due, down) = offered {
                 let mut status = down.status;
+                // That it would refuse for good was said of others: these are only late.
+                status.code.class = 4;
                 status.text = format!("not tried, since a moment ago: {}", status.text);
                 let trail = Trail::new(hop.to_string(), reason);
                 self.shared.tell(*due, Ending::Later(status), &trail).await;
