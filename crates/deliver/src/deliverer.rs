@@ -117,7 +117,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             mut rng,
         } = self;
         let mut fork = || SmallRng::seed_from_u64(rng.random());
-        let reporter = Reporter::new(Arc::clone(&shared), addressing, fork());
+        let reporter = Reporter::new(Arc::clone(&shared), addressing);
         let here = Here::new(Arc::clone(&shared), reporter, fork());
         let away = Away::new(Arc::clone(&shared), fork());
         let recorder = Recorder::new(Arc::clone(&shared), endings, fork());

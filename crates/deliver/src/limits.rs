@@ -5,8 +5,31 @@ use std::time::Duration;
 /// Due recipients in memory at a time.
 pub const WINDOW: usize = 500;
 /// Recipients that wait in memory after a failure of our own store; with more of them the whole
-/// deliverer pauses. With [`WINDOW`] it makes one page of the store.
+/// lane of mailboxes pauses.
 pub const WAITING_MAX: usize = 500;
+/// Reports written in one round: mail for mailboxes goes before the next ones.
+pub const REPORTS_AT_ONCE: usize = 16;
+/// Items remembered as owing a report; more of them are found when these are done.
+pub const OWED_MAX: usize = 2000;
+/// Recipients remembered of each of them.
+pub const OWED_RECIPIENTS_MAX: usize = 100;
+/// How long a report waits for attempts at other recipients of its item, which may fail too.
+pub const REPORT_WAIT_MAX: Duration = Duration::from_mins(10);
+/// The longest pause before a report that could not be sent is tried again. It is given up when
+/// the recipients have been owed it for the life of a message.
+pub const REPORT_PAUSE_MAX: Duration = Duration::from_mins(15);
+/// Times that the writing of a report may come to grief: the last time is without the message.
+pub const REPORT_GRIEFS_MAX: u32 = 2;
+/// Maildirs that are written at a time.
+pub const MAILDIRS_AT_ONCE: usize = 16;
+/// Recipients that wait in memory for one Maildir.
+pub const MAILDIR_LINE_MAX: usize = 50;
+/// Recipients that wait in memory for all Maildirs.
+pub const MAILDIR_LINES_MAX: usize = 500;
+/// How long a delivery into a Maildir may take.
+pub const MAILDIR_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a stop waits for deliveries into Maildirs.
+pub const STOP_WAIT: Duration = Duration::from_secs(10);
 /// The first pause after a failure of our own store; it doubles.
 pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause after a failure of our own store.

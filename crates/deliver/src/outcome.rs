@@ -24,6 +24,8 @@ pub(crate) enum Ending {
 pub(crate) struct Told {
     pub(crate) due: Due,
     pub(crate) ending: Ending,
+    /// By which way, for people, where no trail says so.
+    pub(crate) detail: String,
     /// As the store keeps it.
     pub(crate) trail: Option<String>,
 }
@@ -40,7 +42,7 @@ impl Told {
             item: self.due.item,
             recipient: self.due.recipient,
             outcome: outcome(&self.due, self.ending.clone(), schedule, now, rng),
-            detail: String::new(),
+            detail: self.detail.clone(),
             trail: self.trail.clone(),
         }
     }

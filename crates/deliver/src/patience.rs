@@ -3,13 +3,13 @@
 //! They stay due in the store. One that fails again and again delays itself and nobody else, and a
 //! sick disk does not make the deliverer run hot.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use mailtypes::{ItemId, Timestamp};
 use store::Due;
 
-use crate::limits::{PAUSE_FIRST, PAUSE_MAX, WAITING_MAX};
+use crate::limits::{PAUSE_FIRST, PAUSE_MAX, POLL, WAITING_MAX};
 
 /// Which recipients wait, until when, and how often they have failed.
 #[derive(Debug, Default)]
@@ -23,7 +23,8 @@ struct Waiting {
 
 impl Patience {
     /// How many wait.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -53,34 +54,42 @@ impl Patience {
         }
     }
 
-    /// Leaves in `due` what may be tried now, and forgets what is no longer due at all.
-    pub(crate) fn sift(&mut self, due: &mut Vec<Due>, now: Timestamp) {
+    /// Leaves in `all` what may be tried now, and forgets what was not seen for so long that it
+    /// cannot be due any more.
+    pub(crate) fn sift<T>(
+        &mut self,
+        all: &mut Vec<T>,
+        due_of: impl Fn(&T) -> &Due,
+        now: Timestamp,
+    ) {
         if self.0.is_empty() {
             return;
         }
-        let known: HashSet<_> = due.iter().map(key).collect();
-        self.0
-            .retain(|key, waiting| waiting.until > now || known.contains(key));
-        due.retain(|due| {
-            self.0
-                .get(&key(due))
-                .is_none_or(|waiting| waiting.until <= now)
+        self.0.retain(|_, waiting| waiting.until + FORGOTTEN > now);
+        all.retain(|one| {
+            let waiting = self.0.get(&key(due_of(one)));
+            waiting.is_none_or(|waiting| waiting.until <= now)
         });
     }
 
     /// How long until one of them may be tried.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Duration> {
-        self.0
-            .values()
-            .map(|waiting| waiting.until.since(now))
-            .min()
+        let times = self.0.values().map(|waiting| waiting.until);
+        // One whose time has come is seen at the next walk, and that has its own time.
+        let waits = times.filter(|until| *until > now);
+        waits.map(|until| until.since(now)).min()
     }
 }
 
 /// The pause after a number of failures in a row.
 pub(crate) fn pause(failures: u32) -> Duration {
+    doubled(failures, PAUSE_MAX)
+}
+
+/// The same up to another limit.
+pub(crate) fn doubled(failures: u32, longest: Duration) -> Duration {
     let doublings = failures.saturating_sub(1).min(DOUBLINGS_MAX);
-    PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX)
+    PAUSE_FIRST.saturating_mul(1 << doublings).min(longest)
 }
 
 fn key(due: &Due) -> (ItemId, u32) {
@@ -89,6 +98,8 @@ fn key(due: &Due) -> (ItemId, u32) {
 
 /// More than it takes from the first pause to the longest.
 const DOUBLINGS_MAX: u32 = 10;
+/// Several walks of the lane.
+const FORGOTTEN: Duration = POLL.saturating_mul(4);
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +108,7 @@ mod tests {
 
     fn sifted(patience: &mut Patience, secs: i64) -> Vec<u32> {
         let mut all = vec![due(1), due(2)];
-        patience.sift(&mut all, Timestamp::from_millis(secs * 1000));
+        patience.sift(&mut all, |due| due, Timestamp::from_millis(secs * 1000));
         all.iter().map(|due| due.recipient).collect()
     }
 
@@ -131,9 +142,9 @@ mod tests {
     fn what_is_no_longer_due_is_forgotten_and_no_more_than_the_limit_wait() {
         let mut patience = Patience::default();
         patience.failed(&due(1), Timestamp::EPOCH);
-        patience.sift(&mut Vec::new(), Timestamp::from_millis(500));
+        assert_eq!(sifted(&mut patience, 120), [1, 2]);
         assert_eq!(patience.len(), 1);
-        patience.sift(&mut Vec::new(), Timestamp::from_millis(1000));
+        sifted(&mut patience, 121);
         assert_eq!(patience.len(), 0);
         for n in 0..=600 {
             patience.failed(&due(n), Timestamp::EPOCH);

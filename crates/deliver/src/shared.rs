@@ -98,7 +98,12 @@ impl<S, R, D> Shared<S, R, D> {
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
         let trail = Some(trail.write());
-        let told = Told { due, ending, trail };
+        let told = Told {
+            due,
+            ending,
+            detail: String::new(),
+            trail,
+        };
         if let Err(unsent) = self.endings.send(told).await {
             // Nobody records any more: the store is closed.
             self.let_go(std::iter::once(&unsent.0.due));

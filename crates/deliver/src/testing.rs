@@ -157,7 +157,8 @@ impl Dial for Hosts {
     }
 }
 
-/// Everybody at example.org is Ann; everybody else is far away.
+/// Everybody at example.org is Ann; everybody else is far away. Whoever asks for somebody at
+/// lost.example is put off for ever, and at grief.example comes to grief.
 struct Everybody(AccountId);
 
 impl Addressing for Everybody {
@@ -167,6 +168,11 @@ impl Addressing for Everybody {
     ) -> Pin<Box<dyn Future<Output = Result<Vec<NewRecipient>, NotAddressed>> + Send + 'a>> {
         let destination = match address.host.to_string().as_str() {
             "example.org" => Destination::Account(self.0),
+            "lost.example" => {
+                let why = "it leads nowhere".to_owned();
+                return Box::pin(async { Err(NotAddressed::Later(why)) });
+            }
+            "grief.example" => panic!("as the test wants"),
             _ => Destination::Remote,
         };
         let recipient = recipient(&address.to_string(), destination);

@@ -299,6 +299,8 @@ async fn a_maildir_gets_the_mail_of_its_account() {
     assert_eq!(files.len(), 1);
     let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
     assert!(text.starts_with("Return-Path: <bob@example.net>\nDelivered-To: ann@example.org\n"));
+    // The one that it brought is gone. RFC 5321 §4.4
+    assert_eq!(text.matches("Return-Path:").count(), 1, "{text}");
     world.end(task).await;
 }
 
