@@ -74,8 +74,16 @@ pub const STAND_BY: Duration = Duration::from_secs(3);
 pub const DOWN_FIRST: Duration = Duration::from_mins(1);
 /// The longest time that a next hop is left alone.
 pub const DOWN_MAX: Duration = Duration::from_hours(1);
-/// Lines of one kind in the trail of an attempt.
-pub const TRAIL_LINES_MAX: usize = 30;
+/// Hosts in the trail of an attempt: one visit tries fewer.
+pub const TRAIL_HOSTS_MAX: usize = 30;
+/// Octets of one reply or answer in the trail of an attempt.
+pub const TRAIL_REPLY_LEN_MAX: usize = 1000;
+/// Octets of all answers of the DNS in the trail of an attempt.
+pub const TRAIL_DNS_LEN_MAX: usize = 8 * 1024;
+/// Octets of all that servers say in the trail of an attempt, but for what concerns one recipient.
+pub const TRAIL_SAID_LEN_MAX: usize = 16 * 1024;
+/// Octets of the reply that decided, for the report to the sender.
+pub const BLAMED_LEN_MAX: usize = 2000;
 /// Outcomes that wait to be recorded; with more of them no further attempt begins.
 pub const OUTCOMES_MAX: usize = 1000;
 /// Outcomes recorded at a time.

@@ -97,7 +97,7 @@ impl<S, R, D> Shared<S, R, D> {
 
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
-        let trail = Some(trail.write());
+        let trail = Some(trail.write(&due.address));
         let told = Told {
             due,
             ending,

@@ -26,6 +26,8 @@ pub(crate) struct Connection<T> {
     buffer: Box<[u8]>,
     /// The host and its address, for people.
     pub(crate) name: String,
+    /// Its name alone.
+    pub(crate) host: String,
     pub(crate) address: SocketAddr,
     /// Transactions that it has seen.
     pub(crate) used: u32,
@@ -60,11 +62,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             clock: clock.clone(),
             buffer: vec![0; READ_LEN].into(),
             name,
+            host: trail.tried().to_owned(),
             address,
             used: 0,
         };
         let event = connection.drive().await;
-        trail.said(&connection.machine.take_trail());
+        connection.told(trail);
         match event {
             Some(ClientEvent::NotReady(refusal)) => {
                 connection.drive().await;
@@ -101,11 +104,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 None => break vec![NEVER_BEGUN; job.recipients.len()],
             }
         };
-        trail.said(&self.machine.take_trail());
+        self.told(trail);
         match unread {
             Some(error) => Err(error),
             None => Ok(answers),
         }
+    }
+
+    fn told(&mut self, trail: &mut Trail) {
+        let unkept = self.machine.trail_left_out();
+        trail.said(&self.machine.take_trail(), unkept);
     }
 
     async fn send_body(&mut self, mark: &str, source: &mut Source) -> Result<(), store::ReadError> {

@@ -172,7 +172,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             && connection.used < MESSAGES_PER_CONNECTION
         {
             trail.host(
-                &connection.name,
+                &connection.host,
                 connection.address,
                 None,
                 connection.used > 0,
