@@ -13,6 +13,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::{TokioResolver, system_conf};
 use mailtypes::dns::{Answer, DnsError, DnsName, Exchange, Kind, MxRecord, Question, Records};
+use tokio::time::Instant;
 
 use super::Dns;
 
@@ -21,7 +22,8 @@ use super::Dns;
 pub struct DnsSettings {
     /// The servers; none means those of `/etc/resolv.conf`.
     pub servers: Vec<SocketAddr>,
-    /// How long one server has for one answer.
+    /// How long one try at a question may take, with all the servers that are asked in it; there are
+    /// two.
     pub try_timeout: Duration,
     /// How long a question may take in all.
     pub lookup_timeout: Duration,
@@ -73,13 +75,14 @@ impl Servers {
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, DnsError> {
+        let began = Instant::now();
         let malformed = || DnsError::Malformed(format!("{} is no name", question.name));
         let mut name = Name::from_ascii(question.name.as_str()).map_err(|_| malformed())?;
         name.set_fqdn(true);
         match self.resolver.lookup(name, wire_type(question.kind)).await {
             Ok(lookup) => answer(question, &lookup),
             Err(NetError::Dns(error)) => self.negative(question, &error),
-            Err(NetError::Timeout) => Err(DnsError::Timeout(self.lookup_timeout)),
+            Err(NetError::Timeout) => Err(timeout(began)),
             Err(NetError::Proto(error)) => Err(DnsError::Malformed(error.to_string())),
             Err(error) => Err(DnsError::Network(error.to_string())),
         }
@@ -120,6 +123,12 @@ impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Servers({})", self.names)
     }
+}
+
+/// How long it was really waited, in whole seconds.
+fn timeout(began: Instant) -> DnsError {
+    let secs = began.elapsed().as_millis().div_ceil(1000);
+    DnsError::Timeout(Duration::from_secs(u64::try_from(secs).unwrap_or(u64::MAX)))
 }
 
 fn of_the_machine() -> Result<Vec<NameServerConfig>, DnsError> {
