@@ -120,20 +120,23 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
         self.end_maildirs().await;
     }
 
+    /// Rests, and looks after Maildirs meanwhile.
     async fn rest(&mut self, until: Timestamp, may_be_woken: bool, wake: &Notify) {
-        let left = tokio::select! {
-            biased;
-            left = self.under_way.next() => Some(left),
-            () = wake.notified(), if may_be_woken => None,
-            () = self.shared.late.notified(), if may_be_woken => {
-                self.owed.look_again();
-                None
-            }
-            () = self.shared.clock.sleep_until(until) => None,
-            () = self.shared.stopped(), if !may_be_woken => None,
-        };
-        if let Some(left) = left {
+        loop {
+            let left = tokio::select! {
+                biased;
+                left = self.under_way.next() => left,
+                () = wake.notified(), if may_be_woken => return,
+                () = self.shared.late.notified(), if may_be_woken => {
+                    return self.owed.look_again();
+                }
+                () = self.shared.clock.sleep_until(until) => return,
+                () = self.shared.stopped(), if !may_be_woken => return,
+            };
             self.maildir_left(left).await;
+            if may_be_woken && self.front_at <= self.shared.clock.now() {
+                return;
+            }
         }
     }
 
@@ -169,6 +172,9 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
         let delivered = self.take(&lease, page.due).await?;
         self.begin_maildirs().await;
         let reported = self.report(&lease).await?;
+        if self.owed.has_room_again() {
+            self.front_at = began;
+        }
         if self.mailboxes.patience.is_full() {
             return Ok(Round::Stuck);
         }

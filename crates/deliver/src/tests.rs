@@ -325,6 +325,30 @@ async fn many_messages_share_connections() {
 }
 
 #[tokio::test]
+async fn a_report_names_the_host_of_a_kept_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.dns.set("MX far.example 60 10 mx.far.example");
+    world.dns.set("A mx.far.example 60 192.0.2.1");
+    world.hosts.set("192.0.2.1:25", TAKES);
+    let task = world.start();
+    for (to, state) in [
+        ("x@far.example", RecipientState::Delivered),
+        ("nobody@far.example", RecipientState::Bounced),
+    ] {
+        let item = world.accept(&[(to, REMOTE)]).await;
+        world.wait_for(item, 0, state, 1).await;
+    }
+    assert_eq!(world.hosts.dialed(), ["192.0.2.1:25"], "it was kept");
+    let report = world.inbox(1).await.remove(0);
+    assert!(
+        report.contains("\r\nRemote-MTA: dns; mx.far.example (192.0.2.1)\r\n"),
+        "{report}"
+    );
+    world.end(task).await;
+}
+
+#[tokio::test]
 async fn a_message_that_brings_workers_down_is_set_aside_and_costs_others_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path()).await;

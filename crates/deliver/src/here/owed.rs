@@ -14,7 +14,11 @@ use crate::patience;
 /// Items with recipients that have failed and whose sender has not been told. It is bounded: more
 /// of them stay in the store, and are found at a later walk.
 #[derive(Debug, Default)]
-pub(super) struct Owed(BTreeMap<ItemId, Debt>);
+pub(super) struct Owed {
+    debts: BTreeMap<ItemId, Debt>,
+    /// The store has more, for which there was no room.
+    more: bool,
+}
 
 #[derive(Debug)]
 struct Debt {
@@ -46,10 +50,12 @@ pub(crate) enum Manner {
 impl Owed {
     /// One more recipient.
     pub(super) fn add(&mut self, due: &Due) {
-        if self.0.len() >= OWED_MAX && !self.0.contains_key(&due.item) {
+        let is_full = self.debts.len() >= OWED_MAX && !self.debts.contains_key(&due.item);
+        if is_full && !self.forget_one() {
+            self.more = true;
             return;
         }
-        let debt = self.0.entry(due.item).or_insert_with(|| Debt {
+        let debt = self.debts.entry(due.item).or_insert_with(|| Debt {
             recipients: BTreeMap::new(),
             since: due.due,
             until: Timestamp::EPOCH,
@@ -65,6 +71,24 @@ impl Owed {
         }
     }
 
+    /// Forgets the one that has to wait longest: it is found again at a later walk, and nothing but
+    /// the count of its failures is lost. False when all of them may be tried at once.
+    fn forget_one(&mut self) -> bool {
+        let waiting = self.debts.iter().filter(|(_, debt)| debt.failures > 0);
+        let longest = waiting.max_by_key(|(_, debt)| (debt.griefs == 0, debt.until));
+        let Some(item) = longest.map(|(item, _)| *item) else {
+            return false;
+        };
+        self.debts.remove(&item).is_some()
+    }
+
+    /// Whether those that found no room may be looked for again; asked once.
+    pub(super) fn has_room_again(&mut self) -> bool {
+        let has_room = self.more && self.debts.len() < OWED_MAX / 2;
+        self.more &= !has_room;
+        has_room
+    }
+
     /// The next ones to tell of. What is `in_hand` may fail too, and one report is better than
     /// two; but it is not waited for without end.
     pub(super) fn take(
@@ -75,7 +99,7 @@ impl Owed {
         in_hand: impl Fn(ItemId) -> bool,
     ) -> Vec<(ItemId, Manner)> {
         let mut taken = Vec::new();
-        for (item, debt) in &mut self.0 {
+        for (item, debt) in &mut self.debts {
             if taken.len() >= max {
                 break;
             }
@@ -95,7 +119,7 @@ impl Owed {
 
     /// Something has fallen out of hand: those that wait for that are looked at again.
     pub(super) fn look_again(&mut self) {
-        for debt in self.0.values_mut().filter(|debt| debt.together) {
+        for debt in self.debts.values_mut().filter(|debt| debt.together) {
             debt.together = false;
             debt.until = Timestamp::EPOCH;
         }
@@ -103,17 +127,17 @@ impl Owed {
 
     /// When to look at the next one.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.values().map(|debt| debt.until).min()
+        self.debts.values().map(|debt| debt.until).min()
     }
 
     /// It is not owed any more.
     pub(super) fn done(&mut self, item: ItemId) {
-        self.0.remove(&item);
+        self.debts.remove(&item);
     }
 
     /// It has to wait.
     pub(super) fn failed(&mut self, item: ItemId, why: String, now: Timestamp) {
-        if let Some(debt) = self.0.get_mut(&item) {
+        if let Some(debt) = self.debts.get_mut(&item) {
             debt.failures += 1;
             debt.why = why;
             debt.until = now + pause(debt.failures);
@@ -122,7 +146,7 @@ impl Owed {
 
     /// Whoever wrote it came to grief.
     pub(super) fn came_to_grief(&mut self, item: ItemId, now: Timestamp) {
-        if let Some(debt) = self.0.get_mut(&item) {
+        if let Some(debt) = self.debts.get_mut(&item) {
             debt.griefs += 1;
             debt.until = now + pause(debt.griefs);
         }
@@ -245,15 +269,24 @@ mod tests {
     #[test]
     fn there_are_no_more_than_the_limit() {
         let mut owed = Owed::default();
-        for n in 0..OWED_MAX + 10 {
+        for n in 1..=OWED_MAX + 10 {
             let item = ItemId::generate(at(i64::try_from(n).unwrap()), 1);
             owed.add(&Due {
                 item,
                 ..testing::due(0)
             });
         }
-        assert_eq!(owed.0.len(), OWED_MAX);
+        assert_eq!(owed.debts.len(), OWED_MAX);
         let some = owed.take(at(0), LIFE, 16, |_| false);
         assert_eq!(some.len(), 16);
+        assert!(!owed.has_room_again());
+        // One that has to wait makes room for one that has not been tried.
+        let (one, _) = some[0];
+        owed.failed(one, "no way".to_owned(), at(0));
+        owed.add(&testing::due(7));
+        assert!(!owed.debts.contains_key(&one) && owed.debts.contains_key(&testing::due(7).item));
+        let all: Vec<_> = owed.debts.keys().copied().collect();
+        all.into_iter().for_each(|item| owed.done(item));
+        assert!(owed.has_room_again() && !owed.has_room_again());
     }
 }
