@@ -67,8 +67,11 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         // What is in hand is due still, and comes first.
         let in_hand = self.shared.sites().in_hand().min(SITE_WAITING_MAX);
         let limit = in_hand + SITE_WAITING_MAX;
-        let due = self.shared.store.due_at(lease, host, limit).await?;
-        self.offer_all(due).await;
+        for lane in [Lane::Fresh, Lane::Again] {
+            let store = &self.shared.store;
+            let page = store.due_at(lease, host, lane, None, limit).await?;
+            self.offer_all(page.due).await;
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::orders::{
 };
 use super::{Embedded, queries};
 use crate::item::{
-    About, Attempt, Begun, Cursor, Due, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
+    About, Attempt, Begun, Cursor, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
 use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
 use crate::report::{AuditReport, CheckReport, Problem, Problems};
@@ -88,16 +88,21 @@ impl Store for Embedded {
         &self,
         lease: &Lease,
         host: &Host,
+        lane: Lane,
+        after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Vec<Due>, StoreError> {
+    ) -> Result<DuePage, StoreError> {
         let limit = limit.min(PAGE_MAX);
         let host = host.clone();
         let found = self
             .look(lease, move |db, look| {
-                queries::due::due_at(db, look, &host, limit)
+                queries::due::due_at(db, look, &host, lane, after, limit)
             })
             .await?;
-        Ok(found.due)
+        Ok(DuePage {
+            due: found.due,
+            next: found.next,
+        })
     }
 
     async fn next_due(
