@@ -47,13 +47,21 @@ pub const ROUND_EVERY: Duration = Duration::from_millis(5);
 /// the longest wait behind a final dot.
 pub const LEASE: Duration = Duration::from_mins(30);
 /// Recipients that wait in memory for a connection, of first attempts and of others each.
-pub const WAITING_LANE_MAX: usize = 4000;
-/// Recipients that wait in memory for one next hop.
+pub const WAITING_LANE_MAX: usize = 6000;
+/// Of these, what next hops share by what is free; what is beyond it is for those that come late.
+pub const WAITING_SHARED: usize = 4000;
+/// Recipients of one age that wait in memory for one next hop.
 pub const SITE_WAITING_MAX: usize = 500;
-/// With fewer than this waiting, a next hop gets more of its mail out of the store.
-pub const SITE_REFILL_BELOW: usize = 100;
-/// Next hops remembered, before those that say nothing are forgotten.
+/// So many may wait for each next hop however little is free. Five hundred slow ones leave room.
+pub const SITE_WAITING_MIN: usize = 4;
+/// Next hops remembered for their failures.
 pub const SITES_MAX: usize = 50_000;
+/// Next hops that get more of their mail out of the store in one round.
+pub const REFILLS_AT_ONCE: usize = 4;
+/// Rows read at least for it: those in hand may come first.
+pub const REFILL_MIN: usize = 50;
+/// A host that has turned a connection away gets one more after so many messages.
+pub const CAP_GROWS_AFTER: u32 = 20;
 /// Domains that a next hop remembers as having more mail; of more it goes through the queue.
 pub const OVERFLOW_DOMAINS_MAX: usize = 64;
 /// Jobs that a worker takes at a time.

@@ -13,6 +13,8 @@ pub(crate) enum Ending {
     Delivered(Status),
     /// Not now.
     Later(Status),
+    /// Not tried, since its next hop is left alone until then.
+    KeptBack(Status, Timestamp),
     /// Never.
     Never(Status),
     /// What worked on it came to grief.
@@ -60,10 +62,26 @@ pub(crate) fn outcome(
         Ending::Delivered(status) => Outcome::Delivered(status),
         Ending::Never(status) => Outcome::Failed(status),
         Ending::Crashed => Outcome::Crashed(now + schedule.pause(due.attempts, rng)),
-        Ending::Later(status) => match schedule.next(due.accepted, due.attempts, now, rng) {
-            Some(again) => Outcome::Deferred(status, again),
-            None => Outcome::Failed(expired(schedule, &status)),
-        },
+        Ending::Later(status) => later(due, status, None, schedule, now, rng),
+        Ending::KeptBack(status, until) => {
+            let until = until + schedule.jitter(until.since(now), rng);
+            later(due, status, Some(until), schedule, now, rng)
+        }
+    }
+}
+
+/// By the schedule, but at `latest` when that is sooner.
+fn later(
+    due: &Due,
+    status: Status,
+    latest: Option<Timestamp>,
+    schedule: &Schedule,
+    now: Timestamp,
+    rng: &mut impl Rng,
+) -> Outcome {
+    match schedule.next(due.accepted, due.attempts, now, rng) {
+        Some(again) => Outcome::Deferred(status, latest.unwrap_or(again).min(again)),
+        None => Outcome::Failed(expired(schedule, &status)),
     }
 }
 

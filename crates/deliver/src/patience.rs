@@ -81,6 +81,49 @@ impl Patience {
     }
 }
 
+/// Failures of our own store that keep everything waiting, in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    failures: u32,
+    until: Option<Timestamp>,
+    /// Somebody has gone to see whether it is over.
+    is_tried: bool,
+}
+
+impl Trouble {
+    /// It failed. True for the first one of several that failed together.
+    pub(crate) fn failed(&mut self, now: Timestamp) -> bool {
+        self.is_tried = false;
+        if self.wait(now).is_some() {
+            return false;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.until = Some(now + pause(self.failures));
+        true
+    }
+
+    /// It went well. True when there was trouble before.
+    pub(crate) fn over(&mut self) -> bool {
+        std::mem::take(self).failures > 0
+    }
+
+    /// How long everything waits.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.until.filter(|until| now < *until);
+        until.map(|until| until.since(now))
+    }
+
+    /// Whether somebody may begin: after a failure one at a time.
+    pub(crate) fn may_begin(&self, now: Timestamp) -> bool {
+        self.failures == 0 || (self.wait(now).is_none() && !self.is_tried)
+    }
+
+    /// Somebody begins, or has gone without having begun anything.
+    pub(crate) fn tries(&mut self, is_tried: bool) {
+        self.is_tried = is_tried;
+    }
+}
+
 /// The pause after a number of failures in a row.
 pub(crate) fn pause(failures: u32) -> Duration {
     doubled(failures, PAUSE_MAX)
@@ -117,6 +160,26 @@ mod tests {
         for (failures, secs) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)] {
             assert_eq!(pause(failures), Duration::from_secs(secs), "{failures}");
         }
+    }
+
+    #[test]
+    fn after_trouble_one_goes_and_looks() {
+        let at = Timestamp::from_millis;
+        let mut trouble = Trouble::default();
+        assert!(trouble.may_begin(at(0)) && !trouble.over());
+        assert!(trouble.failed(at(0)), "it is told once");
+        assert!(!trouble.failed(at(10)), "with those that began before");
+        assert_eq!(trouble.wait(at(10)), Some(Duration::from_millis(990)));
+        assert!(!trouble.may_begin(at(10)) && trouble.may_begin(at(1000)));
+        trouble.tries(true);
+        assert!(!trouble.may_begin(at(1000)), "one at a time");
+        assert!(trouble.failed(at(1001)));
+        assert_eq!(trouble.wait(at(1001)), Some(Duration::from_secs(2)));
+        trouble.tries(true);
+        trouble.tries(false); // it had nothing to do
+        assert!(trouble.may_begin(at(3001)));
+        assert!(trouble.over());
+        assert!(trouble.may_begin(at(3001)) && !trouble.over());
     }
 
     #[test]

@@ -7,6 +7,8 @@ use store::{Action, Destination, EventKind, RecipientState, Store};
 use crate::limits::POLL;
 use crate::testing::{TAKES, World};
 
+mod crowds;
+
 const REMOTE: Destination = Destination::Remote;
 
 #[tokio::test]

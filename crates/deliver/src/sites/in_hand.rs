@@ -54,10 +54,6 @@ impl InHand {
         let mut of_item = self.0.range((item, 0)..=(item, u32::MAX));
         of_item.next().is_some()
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 fn key(due: &Due) -> (ItemId, u32) {
