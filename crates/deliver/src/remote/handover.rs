@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::job::Job;
 use super::judge::{self, Circumstances, Next};
 use super::message::Source;
-use super::reach::{self, Nobody, Plan};
+use super::reach::{self, Nobody, Plan, Whose};
 use super::trail::Trail;
 use super::visit::Watch;
 use crate::limits::MESSAGES_PER_CONNECTION;
@@ -303,12 +303,13 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     }
 
     fn site_failed(&self, nobody: &Nobody, began: Timestamp) -> Failed {
-        if !nobody.is_down {
-            return Failed::Down(Vec::new());
-        }
-        let failed = self
-            .shared
-            .site_failed(&self.hop, self.id, &nobody.status, began);
+        let (hop, id) = (&self.hop, self.id);
+        let turned_away = |all| self.shared.sites().turned_away(hop, id, all);
+        let failed = match nobody.whose {
+            Whose::Theirs => self.shared.site_failed(hop, id, &nobody.status, began),
+            Whose::Dns => turned_away(true),
+            Whose::Ours => turned_away(false),
+        };
         match failed {
             // Whoever is watched gives his job to nobody.
             Failed::Enough if self.id.is_none() => Failed::Down(Vec::new()),

@@ -36,10 +36,18 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Nobody {
     pub(crate) status: Status,
-    /// Whether the next hop as a whole should be left alone for a while. Not for what is a fault of
-    /// this machine, and not for what the DNS says, whose cache remembers it for as long as it
-    /// should be.
-    pub(crate) is_down: bool,
+    pub(crate) whose: Whose,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Of the hosts: the next hop as a whole should be left alone for a while.
+    Theirs,
+    /// The DNS says so, whose cache remembers it for as long as it should be.
+    Dns,
+    /// Of this machine.
+    Ours,
 }
 
 impl Plan {
@@ -64,7 +72,7 @@ pub(crate) async fn plan<S, R: Dns, D>(
         }),
         Verdict::Later(status) | Verdict::Never(status) => Err(Nobody {
             status,
-            is_down: false,
+            whose: Whose::Dns,
         }),
         Verdict::Ask(_) => unreachable!("resolve answers all questions"),
     }
@@ -93,7 +101,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     trail: &mut Trail,
 ) -> Result<Connection<D::Stream>, Nobody> {
     let mut worst: Option<Status> = None;
-    let mut is_down = false;
+    let mut whose = Whose::Ours;
     let settings = shared.settings.load_full();
     while let Some(endpoint) = plan.endpoints.get(plan.next) {
         plan.next += 1;
@@ -111,11 +119,13 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         let status = match opened.await {
             Ok(connection) => return Ok(connection),
             Err(NoSession::Refused(refusal)) => {
-                is_down = true;
+                whose = Whose::Theirs;
                 judge::session(&refusal, &endpoint.for_people())
             }
             Err(NoSession::Dial(error)) => {
-                is_down |= !matches!(error, DialError::Local(_));
+                if !matches!(error, DialError::Local(_)) {
+                    whose = Whose::Theirs;
+                }
                 not_reached(endpoint, &error)
             }
         };
@@ -131,7 +141,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
     Err(Nobody {
         status: worst.unwrap_or_else(nothing),
-        is_down,
+        whose,
     })
 }
 

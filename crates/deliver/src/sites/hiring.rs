@@ -19,7 +19,17 @@ pub(super) struct Worker {
     retries: bool,
     /// It was connected the last time that it tried.
     reached: bool,
-    idle: bool,
+    hands: Hands,
+}
+
+/// Whether a worker has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hands {
+    /// It was hired, and will take something in a moment.
+    Coming,
+    Busy,
+    /// It stands by with an open connection.
+    Idle,
 }
 
 /// What it means that nobody was reached.
@@ -59,6 +69,7 @@ impl Sites {
                 continue;
             }
             site.workers += 1;
+            site.free += 1;
             self.retrying += usize::from(retries);
             self.hired_last = age;
             self.last_worker += 1;
@@ -67,7 +78,7 @@ impl Sites {
                 hop: hop.clone(),
                 retries,
                 reached: false,
-                idle: false,
+                hands: Hands::Coming,
             };
             self.workers.insert(id, worker);
             self.look(&hop);
@@ -85,6 +96,10 @@ impl Sites {
         let Some(site) = self.sites.get_mut(&worker.hop) else {
             return Vec::new();
         };
+        if worker.hands == Hands::Coming {
+            site.free -= 1;
+            worker.hands = Hands::Busy;
+        }
         let no_retries = enough && !worker.retries;
         let part = site.part(self.limits.per_hop, no_retries).min(max);
         let jobs = site.take(part, no_retries);
@@ -105,7 +120,7 @@ impl Sites {
         if let Some(site) = self.sites.get_mut(&worker.hop) {
             site.workers -= 1;
             site.reached -= usize::from(worker.reached);
-            site.idle -= usize::from(worker.idle);
+            site.free -= usize::from(worker.hands != Hands::Busy);
             if site.workers == 0 {
                 site.cap = None;
             }
@@ -120,9 +135,9 @@ impl Sites {
             return;
         };
         if let Some(site) = self.sites.get_mut(&worker.hop) {
-            site.idle -= usize::from(worker.idle);
-            site.idle += usize::from(idle);
-            worker.idle = idle;
+            site.free -= usize::from(worker.hands != Hands::Busy);
+            site.free += usize::from(idle);
+            worker.hands = if idle { Hands::Idle } else { Hands::Busy };
         }
     }
 
@@ -151,13 +166,12 @@ impl Sites {
         (began, now): (Timestamp, Timestamp),
         until: impl FnOnce(u32) -> Timestamp,
     ) -> Failed {
-        self.connected(id, false);
+        let failed = self.turned_away(hop, id, true);
         let Some(site) = self.sites.get_mut(hop) else {
-            return Failed::Down(Vec::new());
+            return failed;
         };
-        if site.reached > 0 {
-            site.cap(site.reached);
-            return Failed::Enough;
+        if matches!(failed, Failed::Enough) {
+            return failed;
         }
         // Whoever was on the way when another one failed has seen the same failure.
         let is_known = site.down.as_ref().is_some_and(|down| began <= down.since);
@@ -174,7 +188,21 @@ impl Sites {
             }
             self.sleeping.insert((until, hop.clone()));
         }
-        let jobs = site.take(usize::MAX, false);
+        failed
+    }
+
+    /// A worker got no connection, for a reason that says nothing of the hosts there. When no other
+    /// one is connected either, `all` that waits has the same fate.
+    pub(crate) fn turned_away(&mut self, hop: &NextHop, id: Option<WorkerId>, all: bool) -> Failed {
+        self.connected(id, false);
+        let Some(site) = self.sites.get_mut(hop) else {
+            return Failed::Down(Vec::new());
+        };
+        if site.reached > 0 {
+            site.cap(site.reached);
+            return Failed::Enough;
+        }
+        let jobs = site.take(if all { usize::MAX } else { 0 }, false);
         self.count_out(&jobs);
         Failed::Down(jobs)
     }

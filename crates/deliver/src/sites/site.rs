@@ -22,8 +22,8 @@ pub(crate) struct Site {
     pub(crate) workers: usize,
     /// Workers whose last try to connect went well.
     pub(crate) reached: usize,
-    /// Workers that stand by with an open connection.
-    pub(crate) idle: usize,
+    /// Workers that stand by, or were hired and will take something in a moment.
+    pub(crate) free: usize,
     /// It stands among those that can use a worker.
     pub(crate) is_ready: ByAge<bool>,
     pub(crate) down: Option<Down>,
@@ -109,7 +109,7 @@ impl Site {
     /// Whether it can use one more worker for jobs of an age, of whom it may have `per_hop`.
     pub(crate) fn wants_worker(&self, age: Age, per_hop: usize) -> bool {
         !self.jobs[age].is_empty()
-            && self.jobs(false) > self.idle
+            && self.jobs(false) > self.free
             && self.workers < self.most(per_hop)
     }
 

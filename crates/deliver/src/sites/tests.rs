@@ -131,6 +131,53 @@ fn until_somebody_is_reached_one_worker_goes_and_looks() {
 }
 
 #[test]
+fn one_job_gets_one_worker() {
+    let mut sites = sites(100, 20);
+    let hop = hop("one.example");
+    offer(&mut sites, &hop, message(0));
+    let first = connect(&mut sites);
+    assert_eq!(take(&mut sites, first, 10), 1);
+    for n in 1..4 {
+        offer(&mut sites, &hop, message(n));
+    }
+    let more = hire_all(&mut sites);
+    assert_eq!(more.len(), 3);
+    for id in &more {
+        assert_eq!(take(&mut sites, *id, 10), 1);
+        sites.leave(*id);
+    }
+    offer(&mut sites, &hop, message(9));
+    sites.stand_by(first, true);
+    assert_eq!(sites.hire(), None, "somebody stands by");
+}
+
+/// What the DNS says goes for all that waits, a fault of this machine for nothing else.
+#[test]
+fn who_is_turned_away_leaves_the_jobs_to_those_that_are_connected() {
+    let mut sites = sites(9, 9);
+    let hop = hop("one.example");
+    for n in 0..10 {
+        offer(&mut sites, &hop, message(n));
+    }
+    let back = |failed| match failed {
+        Failed::Enough => None,
+        Failed::Down(jobs) => Some(jobs.len()),
+    };
+    let first = connect(&mut sites);
+    let second = hire(&mut sites).unwrap();
+    for all in [true, false] {
+        assert_eq!(back(sites.turned_away(&hop, Some(second), all)), None);
+    }
+    assert_eq!(back(sites.turned_away(&hop, Some(first), false)), Some(0));
+    assert_eq!(back(sites.turned_away(&hop, Some(first), true)), Some(10));
+    assert_eq!(
+        offer(&mut sites, &hop, message(20)),
+        "taken",
+        "it is not down"
+    );
+}
+
+#[test]
 fn retries_leave_workers_for_what_is_new() {
     for (total, retries) in [(1, 1), (2, 1), (3, 2), (4, 3), (500, 375)] {
         assert_eq!(hiring::retries_max(total), retries, "{total}");
