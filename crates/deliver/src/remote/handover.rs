@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use mailtypes::{ItemId, Status, Timestamp};
+use mailtypes::{ItemId, Status};
 use net::Dial;
 use net::dns::Dns;
 use proto::smtp::client::RecipientAnswer;
@@ -16,14 +16,16 @@ use super::connection::Connection;
 use super::job::Job;
 use super::judge::{self, Circumstances, Next};
 use super::message::Source;
-use super::reach::{self, Nobody, Plan, Whose};
+use super::reach::Plan;
 use super::trail::Trail;
 use super::visit::Watch;
-use crate::limits::MESSAGES_PER_CONNECTION;
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
-use crate::sites::{Failed, WorkerId};
+use crate::sites::WorkerId;
+
+mod connecting;
+mod nobody;
 
 /// The hands of a worker: its connection, and the hosts that it may still try.
 pub(crate) struct Handover<S, R, D: Dial> {
@@ -177,44 +179,6 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
     }
 
-    /// A connection that takes a message: the one at hand, or a new one.
-    async fn connect(&mut self, trail: &mut Trail) -> Result<(), Nobody> {
-        if self.has_connection(trail) {
-            return Ok(());
-        }
-        self.quit().await;
-        self.plan = reach::plan(&self.shared, &self.hop, &mut self.rng, trail).await?;
-        self.reach(trail).await
-    }
-
-    /// The same among the hosts that have not been tried.
-    async fn connect_further(&mut self, trail: &mut Trail) -> bool {
-        if self.has_connection(trail) {
-            return true;
-        }
-        self.quit().await;
-        self.plan.has_more() && self.reach(trail).await.is_ok()
-    }
-
-    fn has_connection(&self, trail: &mut Trail) -> bool {
-        let connection = self.connection.as_ref();
-        let Some(connection) = connection.filter(|connection| {
-            connection.is_ready() && connection.used < MESSAGES_PER_CONNECTION
-        }) else {
-            return false;
-        };
-        let kept = connection.used > 0;
-        trail.host(&connection.name, connection.address, None, kept);
-        true
-    }
-
-    async fn reach(&mut self, trail: &mut Trail) -> Result<(), Nobody> {
-        let connection = reach::reach(&self.shared, &mut self.plan, trail).await?;
-        self.shared.site_reached(&self.hop, self.id);
-        self.connection = Some(connection);
-        Ok(())
-    }
-
     /// Sorts what a host has answered.
     async fn sort(
         &mut self,
@@ -270,57 +234,6 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 reason: job.reason,
             };
             self.bag.leave(Left { job, status, trail });
-        }
-    }
-
-    /// No host could be reached for a job: that goes for all that the worker has taken, and unless
-    /// others are connected for all that waits for this next hop.
-    async fn nobody(&mut self, job: Job, nobody: &Nobody, began: Timestamp, trail: &Trail) {
-        let waiting = match self.site_failed(nobody, began) {
-            Failed::Down(waiting) => waiting,
-            Failed::Enough => {
-                let mut jobs = self.bag.give_up();
-                jobs.insert(0, job);
-                return self.put_back(jobs);
-            }
-        };
-        let ending = if nobody.status.code.class == 5 {
-            Ending::Never(nobody.status.clone())
-        } else {
-            Ending::Later(nobody.status.clone())
-        };
-        self.shared.tell_all(&job.recipients, &ending, trail).await;
-        while let Some(job) = self.bag.next() {
-            let mut trail = trail.clone();
-            trail.reason.clone_from(&job.reason);
-            self.shared.tell_all(&job.recipients, &ending, &trail).await;
-        }
-        self.bag.put(waiting);
-        while let Some(job) = self.bag.next() {
-            let trail = Trail::new(self.hop.to_string(), job.reason.clone());
-            self.shared.tell_all(&job.recipients, &ending, &trail).await;
-        }
-    }
-
-    fn site_failed(&self, nobody: &Nobody, began: Timestamp) -> Failed {
-        let (hop, id) = (&self.hop, self.id);
-        let turned_away = |all| self.shared.sites().turned_away(hop, id, all);
-        let failed = match nobody.whose {
-            Whose::Theirs => self.shared.site_failed(hop, id, &nobody.status, began),
-            Whose::Dns => turned_away(true),
-            Whose::Ours => turned_away(false),
-        };
-        match failed {
-            // Whoever is watched gives his job to nobody.
-            Failed::Enough if self.id.is_none() => Failed::Down(Vec::new()),
-            failed => failed,
-        }
-    }
-
-    /// Jobs go to whoever comes next, in their order.
-    fn put_back(&self, jobs: Vec<Job>) {
-        for job in jobs.into_iter().rev() {
-            self.shared.put_back(&self.hop, job);
         }
     }
 
