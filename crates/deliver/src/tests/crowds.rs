@@ -1,6 +1,7 @@
 //! Much mail for one next hop, and next hops that are in trouble.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use store::{RecipientState, Store};
@@ -232,4 +233,75 @@ async fn a_healthy_host_gets_all_its_workers() {
     let task = world.start();
     until("all are there", || dials(&world, "192.0.2.1:25") == 4).await;
     task.abort();
+}
+
+/// Counts warnings that begin with a text.
+struct Warnings(&'static str, Arc<AtomicUsize>);
+
+impl tracing::field::Visit for Warnings {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" && format!("{value:?}").starts_with(self.0) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut Self(self.0, Arc::clone(&self.1)));
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// A store that cannot write makes everybody wait, once for all.
+#[tokio::test]
+async fn when_nothing_can_begin_everything_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let db = rusqlite::Connection::open(folder.path().join(store::DATABASE)).unwrap();
+    db.busy_timeout(Duration::from_secs(10)).unwrap();
+    db.execute_batch(
+        "CREATE TRIGGER no_begin BEFORE UPDATE OF hands ON recipient WHEN NEW.hands IS NOT NULL
+         BEGIN SELECT RAISE(ABORT, 'as the test wants'); END",
+    )
+    .unwrap();
+    let mut items = Vec::new();
+    for n in 0..20 {
+        let address = format!("192.0.2.{n}");
+        world.dns.set(&format!("A d{n}.example 86400 {address}"));
+        world.hosts.set(&format!("{address}:25"), TAKES);
+        let to = format!("x@d{n}.example");
+        items.extend(world.accept_many(20, &[&to]).await);
+    }
+    let told = Arc::default();
+    let warnings = Warnings("deliveries cannot begin", Arc::clone(&told));
+    let _guard = tracing::subscriber::set_default(warnings);
+    let task = world.start();
+    until("it failed", || told.load(Ordering::Relaxed) > 0).await;
+    for expect in 1..4 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(
+            told.load(Ordering::Relaxed),
+            expect,
+            "one line for each pause"
+        );
+        world.clock.advance(Duration::from_secs(1 << (expect - 1)));
+        world.wake.notify_one();
+    }
+    db.execute_batch("DROP TRIGGER no_begin").unwrap();
+    world.clock.advance(Duration::from_secs(8));
+    world.wake.notify_one();
+    for item in items {
+        world.wait_for(item, 0, RecipientState::Delivered, 1).await;
+    }
+    world.end(task).await;
 }
