@@ -223,7 +223,11 @@ async fn keep<S: Store, R, D>(
         }
         renewed => renewed?,
     };
-    lease.send_replace(Some(kept.clone()));
+    let before = lease.send_replace(Some(kept.clone()));
+    if before.is_none_or(|before| before.epoch != kept.epoch) {
+        // What could not begin under the old one may do so now.
+        shared.trouble().over();
+    }
     Ok(kept)
 }
 

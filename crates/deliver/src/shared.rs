@@ -170,28 +170,30 @@ impl<S: Store, R, D> Shared<S, R, D> {
         marks: Vec<(ItemId, u32)>,
         watched: bool,
     ) -> Option<Vec<Begun>> {
-        let lease = self.lease.borrow().clone();
-        let begun = match &lease {
-            Some(lease) => self.store.begin(lease, marks, watched).await,
-            None => Err(StoreError::LeaseLost),
-        };
-        match begun {
-            Ok(begun) => {
-                if self.trouble().over() {
-                    self.changed.notify_one();
+        loop {
+            let lease = self.lease.borrow().clone();
+            let begun = match &lease {
+                Some(lease) => self.store.begin(lease, marks.clone(), watched).await,
+                None => Err(StoreError::LeaseLost),
+            };
+            match begun {
+                Ok(begun) => {
+                    if self.trouble().over() {
+                        self.changed.notify_one();
+                    }
+                    return Some(begun);
                 }
-                return Some(begun);
-            }
-            Err(StoreError::Closed) => self.stop(),
-            // Nobody is hired before there is another one.
-            Err(StoreError::LeaseLost) => {}
-            Err(error) => {
-                if self.trouble().failed(self.clock.now()) {
-                    tracing::warn!(%error, "deliveries cannot begin: mail for other servers has to wait");
+                Err(StoreError::Closed) => self.stop(),
+                // There is another one meanwhile.
+                Err(StoreError::LeaseLost) if lease != *self.lease.borrow() => continue,
+                Err(error) => {
+                    if self.trouble().failed(self.clock.now()) {
+                        tracing::warn!(%error, "deliveries cannot begin: mail for other servers has to wait");
+                    }
                 }
             }
+            return None;
         }
-        None
     }
 
     /// Opens the messages of jobs, in order; `None` where the queue has it no more.

@@ -113,6 +113,15 @@ impl Sites {
         self.in_hand.has_any_of(item)
     }
 
+    /// Somebody looks into the queue, and will offer what he sees before he says that he has done so.
+    pub(crate) fn look_begins(&mut self) {
+        self.in_hand.look_begins();
+    }
+
+    pub(crate) fn look_ends(&mut self) {
+        self.in_hand.look_ends();
+    }
+
     /// A recipient for `hop`. `own_pause` is what its last attempt was followed by.
     pub(crate) fn offer(
         &mut self,

@@ -29,6 +29,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let at = self.places[age];
         let store = &self.shared.store;
+        self.shared.sites().look_begins();
         let page = store.due(lease, age.lane(), at, limit).await?;
         let full = page.due.len() >= limit;
         let is_further = at != page.next;
@@ -69,6 +70,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     async fn more(&self, lease: &Lease, refill: &Refill) -> Result<DuePage, StoreError> {
         let store = &self.shared.store;
         let (lane, after, limit) = (refill.age.lane(), Some(refill.after), refill.limit);
+        self.shared.sites().look_begins();
         match &refill.domain {
             Some(host) => store.due_at(lease, host, lane, after, limit).await,
             None => store.due(lease, lane, after, limit).await,
@@ -112,6 +114,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
             }
         }
+        self.shared.sites().look_ends();
         self.shared.calls.notify_waiters();
         given
     }

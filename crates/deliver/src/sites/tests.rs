@@ -1,9 +1,10 @@
-use mailtypes::{EnhancedCode, Mailbox, Status};
-use store::Cursor;
+use mailtypes::{EnhancedCode, Status};
 
 use super::*;
-use crate::limits::{CAP_GROWS_AFTER, OVERFLOW_DOMAINS_MAX, SITE_WAITING_MAX};
+use crate::limits::CAP_GROWS_AFTER;
 use crate::testing::due;
+
+mod refills;
 
 fn sites(total: usize, per_hop: usize) -> Sites {
     Sites::new(Limits { total, per_hop })
@@ -30,13 +31,6 @@ fn message(n: i64) -> Due {
 
 fn at(secs: i64) -> Timestamp {
     Timestamp::from_millis(secs * 1000)
-}
-
-fn to(n: u32, address: &str) -> Due {
-    Due {
-        address: Mailbox::parse(address).unwrap(),
-        ..due(n)
-    }
 }
 
 fn offer(sites: &mut Sites, hop: &NextHop, due: Due) -> &'static str {
@@ -340,84 +334,6 @@ fn a_host_that_turns_one_worker_away_keeps_the_others_and_gets_more_with_time() 
 }
 
 #[test]
-fn what_finds_no_place_is_fetched_when_there_is_some() {
-    let mut sites = sites(1, 1);
-    let hop = hop("one.example");
-    let limit = u32::try_from(SITE_WAITING_MAX).unwrap();
-    for n in 0..limit {
-        assert_eq!(offer(&mut sites, &hop, due(n)), "taken");
-    }
-    // Retries have room of their own.
-    assert_eq!(offer(&mut sites, &hop, retry(9000)), "taken");
-    let (first, second) = (to(limit, "ann@b.example"), to(limit + 1, "ann@a.example"));
-    for due in [&second, &first] {
-        assert_eq!(offer(&mut sites, &hop, due.clone()), "no room");
-    }
-    assert_eq!(sites.next_refill(), None);
-    let id = connect(&mut sites);
-    while take(&mut sites, id, 1) > 0 {}
-    for due in [second, first] {
-        let refill = sites.next_refill().unwrap();
-        assert_eq!(refill.domain.as_ref(), Some(&due.address.host));
-        assert_eq!(refill.after, Cursor::before(&due));
-        assert_eq!((refill.age, refill.limit), (Age::Fresh, SITE_WAITING_MAX));
-        // Until somebody says what came of it, it is not forgotten.
-        assert_eq!(sites.next_refill().as_ref(), Some(&refill));
-        sites.went_on(&refill, None);
-    }
-    assert_eq!(sites.next_refill(), None);
-}
-
-/// A page that was full is not all that there is.
-#[test]
-fn a_refill_goes_on_behind_its_page_and_back_to_what_found_no_room() {
-    let mut sites = sites(1, 1);
-    let hop = hop("one.example");
-    let limit = u32::try_from(SITE_WAITING_MAX).unwrap();
-    for n in 0..=limit {
-        offer(&mut sites, &hop, due(n));
-    }
-    let id = connect(&mut sites);
-    while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
-    let next = Cursor::before(&due(2000));
-    sites.went_on(&refill, Some(next));
-    let refill = sites.next_refill().unwrap();
-    assert_eq!(refill.after, next);
-    for n in 0..limit {
-        offer(&mut sites, &hop, due(3000 + n));
-    }
-    assert_eq!(offer(&mut sites, &hop, due(1500)), "no room");
-    assert_eq!(offer(&mut sites, &hop, due(9000)), "no room");
-    while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
-    assert_eq!(refill.after, Cursor::before(&due(1500)));
-}
-
-#[test]
-fn with_too_many_domains_the_whole_lane_is_gone_through() {
-    let mut sites = sites(1, 1);
-    let hop = hop("one.example");
-    let limit = u32::try_from(SITE_WAITING_MAX).unwrap();
-    for n in 0..limit {
-        offer(&mut sites, &hop, due(n));
-    }
-    for n in 0..=u32::try_from(OVERFLOW_DOMAINS_MAX).unwrap() {
-        let address = format!("ann@d{n}.example");
-        offer(&mut sites, &hop, to(limit + n, &address));
-    }
-    let id = connect(&mut sites);
-    while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
-    assert_eq!(refill.domain, None);
-    assert_eq!(
-        refill.after,
-        Cursor::before(&to(limit, "ann@d0.example")),
-        "from the first that found no room"
-    );
-}
-
-#[test]
 fn slow_sites_leave_room_for_those_that_come_late() {
     let mut sites = sites(500, 20);
     for site in 0..200 {
@@ -478,6 +394,30 @@ fn what_was_due_anew_while_in_hand_is_not_forgotten() {
     assert!(sites.has_any_of(due(1).item));
     assert!(sites.release([due(1)].iter()));
     assert!(!sites.has_any_of(due(1).item));
+}
+
+/// Between a look into the queue and what is done about it, an attempt may end and be written down.
+#[test]
+fn what_was_seen_before_it_was_dealt_with_is_not_tried_again() {
+    let mut sites = sites(1, 1);
+    let hop = hop("one.example");
+    let later = Due {
+        due: Timestamp::from_millis(5000),
+        ..due(1)
+    };
+    offer(&mut sites, &hop, due(1));
+    let id = connect(&mut sites);
+    assert_eq!(take(&mut sites, id, 1), 1);
+    sites.look_begins();
+    assert!(!sites.release([due(1)].iter()));
+    offer(&mut sites, &hop, due(1));
+    assert_eq!(take(&mut sites, id, 1), 0, "it is over");
+    offer(&mut sites, &hop, later);
+    assert_eq!(take(&mut sites, id, 1), 1, "it is due anew");
+    sites.look_ends();
+    assert!(!sites.release([due(1)].iter()));
+    offer(&mut sites, &hop, due(1));
+    assert_eq!(take(&mut sites, id, 1), 1, "it was let go");
 }
 
 #[test]
