@@ -18,7 +18,7 @@ UPDATE recipient
   SET lane = CASE WHEN state = 2 OR account IS NOT NULL THEN 0 WHEN attempts = 0 THEN 1 ELSE 2 END
   WHERE due IS NOT NULL;
 CREATE INDEX recipient_due ON recipient (lane, due) WHERE due IS NOT NULL;
-CREATE INDEX recipient_domain ON recipient (domain, lane, due) WHERE lane > 0;
+CREATE INDEX recipient_domain ON recipient (domain, due) WHERE lane > 0;
 
 -- JSON: what an attempt asked and was answered.
 ALTER TABLE history ADD COLUMN trail TEXT;

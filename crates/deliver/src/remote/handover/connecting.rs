@@ -37,7 +37,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             return false;
         };
         let kept = connection.used > 0;
-        trail.host(&connection.name, connection.address, None, kept);
+        trail.host(&connection.host, connection.address, None, kept);
         true
     }
 
