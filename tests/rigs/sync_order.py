@@ -1,7 +1,8 @@
-"""The order of system calls behind one 250: body written, body synced, commit synced, reply.
+"""The order of system calls behind one 250: body and journal entry written, synced, reply.
 
 The server runs under strace. For each message the octets of the body have to be forced to disk
-before the commit's own sync, and both before the reply leaves.
+before the reply leaves, and behind them in the same write the entry that promises it. A large body
+is a file of its own: there the commit is written and synced after the body, and before the reply.
 """
 
 import re
@@ -12,6 +13,7 @@ from messages import message
 CALLS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,fdatasync,fsync,sync_file_range"
 WRITES = {"write", "writev", "pwrite64", "pwritev", "pwritev2"}
 SYNCS = {"fdatasync", "fsync"}
+IN_MEMORY = 256 * 1024  # octets; a larger body is written to a file of its own
 LINE = re.compile(r"^(?P<pid>\d+) +(?P<rest>.*)$")
 STARTED = re.compile(r"^(?P<call>\w+)\((?P<fd>\d+)<(?P<path>[^>]*)>(?P<arguments>.*)$")
 RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>(?P<arguments>.*)$")
@@ -38,8 +40,9 @@ def body(rig):
     stories = list(stories_of(read_calls(trace), str(server.data)))
     rig.check(len(stories) == len(sizes), f"{len(stories)} replies to end-of-data in the trace")
     for size, story in zip(sizes, stories):
-        fault = fault_of(story)
-        rig.check(fault is None, f"{size} octets: body, its sync, the commit's sync, then 250 {fault or ''}")
+        fault = fault_of(story, size > IN_MEMORY)
+        order = "body, its sync, the commit's sync" if size > IN_MEMORY else "body and entry, their sync"
+        rig.check(fault is None, f"{size} octets: {order}, then 250 {fault or ''}")
         if fault:
             for step in story:
                 print(f"  {step}")
@@ -89,7 +92,7 @@ def stories_of(calls, data):
             story.append(("sync" if call in SYNCS else "write", name))
 
 
-def fault_of(story):
+def fault_of(story, large):
     """None when the order is right; otherwise what is wrong."""
     bodies = [step for step in story if is_body(step[1])]
     if not any(kind == "write" for kind, _ in bodies):
@@ -99,6 +102,8 @@ def fault_of(story):
     synced = [at for at, step in enumerate(story) if step == ("sync", name) and at > last_write]
     if not synced:
         return f"the reply left before {name} was synced"
+    if not large:
+        return None
     after = story[synced[0] :]
     logs = [at for at, step in enumerate(after) if step[0] == "write" and step[1].endswith("-wal")]
     if not logs:

@@ -9,18 +9,21 @@ use net::Dial;
 use net::dns::Dns;
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use store::{Cursor, Lane, Store, StoreError};
+use store::{Cursor, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::limits::{IDLE_MIN, POLL, ROUND_EVERY};
 use crate::outcome::Ending;
-use crate::patience;
+use crate::patience::Trouble;
+use crate::remote::bag::Bag;
 use crate::remote::job::Job;
 use crate::remote::trail::Trail;
-use crate::remote::visit::{Bag, Visit};
+use crate::remote::visit::Visit;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
+use crate::sites::WorkerId;
+use crate::sites::age::{Age, ByAge};
 use crate::suspects::Suspects;
 
 mod taking;
@@ -31,18 +34,18 @@ pub(crate) struct Away<S, R, D> {
     workers: JoinSet<()>,
     hired: std::collections::HashMap<Id, Hired>,
     /// How far the lanes of the queue have been gone through.
-    fresh: Option<Cursor>,
-    again: Option<Cursor>,
+    places: ByAge<Option<Cursor>>,
     suspects: Suspects,
     rng: SmallRng,
-    trouble: u32,
+    /// The queue could not be looked at.
+    trouble: Trouble,
 }
 
 /// One worker at work.
 struct Hired {
     hop: NextHop,
-    retry: bool,
-    watched: bool,
+    /// `None`: it is watched.
+    id: Option<WorkerId>,
     bag: Arc<Bag>,
 }
 
@@ -52,11 +55,10 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             shared,
             workers: JoinSet::new(),
             hired: std::collections::HashMap::new(),
-            fresh: None,
-            again: None,
+            places: ByAge::default(),
             suspects: Suspects::default(),
             rng,
-            trouble: 0,
+            trouble: Trouble::default(),
         }
     }
 
@@ -64,20 +66,23 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     pub(crate) async fn run(mut self, wake: Arc<Notify>) {
         while !self.shared.is_stopping() {
             let began = self.shared.clock.now();
-            let wait = match self.round().await {
-                Ok(wait) => {
-                    self.trouble = 0;
-                    wait
-                }
-                Err(StoreError::Closed) => {
-                    self.shared.stop();
-                    break;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "mail for other servers has to wait");
-                    self.trouble = self.trouble.saturating_add(1);
-                    patience::pause(self.trouble)
-                }
+            let wait = match self.pause(began) {
+                Some(wait) => wait,
+                None => match self.round().await {
+                    Ok(wait) => {
+                        self.trouble.over();
+                        wait
+                    }
+                    Err(StoreError::Closed) => {
+                        self.shared.stop();
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "mail for other servers has to wait");
+                        self.trouble.failed(began);
+                        continue;
+                    }
+                },
             };
             self.rest(began + wait, &wake).await;
             // What comes close together is looked at together. Not by the clock: one that stands
@@ -89,6 +94,12 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         while let Some(left) = self.workers.join_next_with_id().await {
             self.left(left).await;
         }
+    }
+
+    /// How long nothing can be begun, because our own store fails. Nobody wakes us before.
+    fn pause(&self, now: Timestamp) -> Option<Duration> {
+        let others = self.shared.trouble().wait(now);
+        self.trouble.wait(now).max(others)
     }
 
     /// Waits for something to do.
@@ -115,16 +126,16 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             return Ok(POLL);
         };
         if self.shared.rescan.swap(false, Ordering::Relaxed) {
-            (self.fresh, self.again) = (None, None);
+            self.places = ByAge::default();
         }
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
-        self.refill(&lease).await?;
-        let fresh = self.walk(&lease, Lane::Fresh).await?;
-        let again = self.walk(&lease, Lane::Again).await?;
+        let more = self.refill(&lease).await?;
+        let fresh = self.walk(&lease, Age::Fresh).await?;
+        let again = self.walk(&lease, Age::Again).await?;
         self.hire();
         self.hire_for_suspects();
-        if let Some(soon) = [fresh, again].into_iter().flatten().min() {
+        if let Some(soon) = [more, fresh, again].into_iter().flatten().min() {
             return Ok(soon);
         }
         // From `began`, so that what becomes due meanwhile is not slept over.
@@ -135,46 +146,53 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     }
 
     fn hire(&mut self) {
-        loop {
-            let Some((hop, retry)) = self.shared.sites().hire() else {
+        while self.may_begin() {
+            let Some((id, hop)) = self.shared.sites().hire() else {
                 return;
             };
+            self.shared.trouble().tries(true);
             let bag = Arc::new(Bag::default());
-            let visit = self.visit(&hop, &bag);
-            self.spawn(visit.run(), hop, retry, false, bag);
+            let visit = self.visit(&hop, Some(id), &bag);
+            self.spawn(visit.run(id), hop, Some(id), bag);
         }
+    }
+
+    fn may_begin(&self) -> bool {
+        let now = self.shared.clock.now();
+        let lease = self.shared.lease.borrow();
+        // Whoever takes the next lease wakes us.
+        let is_leased = lease.as_ref().is_some_and(|lease| now < lease.expires);
+        is_leased && self.shared.trouble().may_begin(now)
     }
 
     fn hire_for_suspects(&mut self) {
         let now = self.shared.clock.now();
-        while let Some((due, hop, reason)) = self.suspects.take(now) {
+        while self.may_begin() {
+            let Some((due, hop, reason)) = self.suspects.take(now) else {
+                return;
+            };
+            self.shared.trouble().tries(true);
             let bag = Arc::new(Bag::of(vec![Job::new(due, reason)]));
-            let visit = self.visit(&hop, &bag);
-            self.spawn(visit.run_watched(), hop, false, true, bag);
+            let visit = self.visit(&hop, None, &bag);
+            self.spawn(visit.run_watched(), hop, None, bag);
         }
     }
 
-    fn visit(&mut self, hop: &NextHop, bag: &Arc<Bag>) -> Visit<S, R, D> {
+    fn visit(&mut self, hop: &NextHop, id: Option<WorkerId>, bag: &Arc<Bag>) -> Visit<S, R, D> {
         let seed = self.rng.random();
-        Visit::new(Arc::clone(&self.shared), hop.clone(), Arc::clone(bag), seed)
+        let shared = Arc::clone(&self.shared);
+        Visit::new(shared, hop.clone(), id, Arc::clone(bag), seed)
     }
 
     fn spawn(
         &mut self,
         work: impl Future<Output = ()> + Send + 'static,
         hop: NextHop,
-        retry: bool,
-        watched: bool,
+        id: Option<WorkerId>,
         bag: Arc<Bag>,
     ) {
-        let id = self.workers.spawn(work).id();
-        let hired = Hired {
-            hop,
-            retry,
-            watched,
-            bag,
-        };
-        self.hired.insert(id, hired);
+        let task = self.workers.spawn(work).id();
+        self.hired.insert(task, Hired { hop, id, bag });
     }
 
     /// A worker has gone: well, or in the middle of a job, which is then to blame.
@@ -186,13 +204,15 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let Some(hired) = self.hired.remove(&id) else {
             return;
         };
-        if hired.watched {
-            self.suspects.done();
-        } else {
-            self.shared.sites().leave(&hired.hop, hired.retry);
+        match hired.id {
+            Some(id) => self.shared.sites().leave(id),
+            None => self.suspects.done(),
         }
+        self.shared.trouble().tries(false);
         let (current, rest) = hired.bag.empty();
-        self.shared.let_go(rest.iter());
+        if !rest.is_empty() {
+            self.shared.let_go(rest.iter());
+        }
         if let Some(error) = panic {
             for due in current {
                 tracing::error!(item = %due.item, to = %due.address, %error, "a delivery came to grief");

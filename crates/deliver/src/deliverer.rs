@@ -76,6 +76,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             sites: Mutex::new(Sites::new(limits)),
             ahead: Ahead::new(),
             late: Late::default(),
+            trouble: Mutex::default(),
             rescan: AtomicBool::new(false),
             forgive: Arc::default(),
             stopping: AtomicBool::new(false),
@@ -106,7 +107,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     }
 
     /// Delivers until `stop` says true or its sender is gone, or the store is closed. What was
-    /// begun is ended first.
+    /// begun is ended first. Panics when what was done can be written down no more.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let Self {
             shared,
@@ -117,13 +118,19 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             mut rng,
         } = self;
         let mut fork = || SmallRng::seed_from_u64(rng.random());
-        let reporter = Reporter::new(Arc::clone(&shared), addressing, fork());
+        let reporter = Reporter::new(Arc::clone(&shared), addressing);
         let here = Here::new(Arc::clone(&shared), reporter, fork());
         let away = Away::new(Arc::clone(&shared), fork());
         let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
         let (here_wake, away_wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (done, ended) = watch::channel(false);
         let recording = tokio::spawn(recorder.run(ended));
+        let recorded = async {
+            let ended = recording.await;
+            // Whoever cannot write down what he has done must do no more, or he does it again.
+            shared.stop();
+            ended
+        };
         let working = async {
             tokio::join!(
                 here.run(Arc::clone(&here_wake)),
@@ -131,10 +138,16 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             );
         };
         let wakes = [&*here_wake, &*away_wake];
-        tokio::join!(working, care(&shared, lease, &wake, stop, &wakes));
-        done.send_replace(true);
-        // A panic was told where it happened.
-        let _ = recording.await;
+        let all = async {
+            tokio::join!(working, care(&shared, lease, &wake, stop, &wakes));
+            done.send_replace(true);
+        };
+        let ((), recorded) = tokio::join!(all, recorded);
+        if let Err(error) = recorded
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
     }
 }
 
@@ -210,7 +223,11 @@ async fn keep<S: Store, R, D>(
         }
         renewed => renewed?,
     };
-    lease.send_replace(Some(kept.clone()));
+    let before = lease.send_replace(Some(kept.clone()));
+    if before.is_none_or(|before| before.epoch != kept.epoch) {
+        // What could not begin under the old one may do so now.
+        shared.trouble().over();
+    }
     Ok(kept)
 }
 

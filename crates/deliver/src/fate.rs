@@ -2,9 +2,9 @@
 //!
 //! Scripts read these: the names of the fields stay. Never message text, never secrets.
 
-use mailtypes::{ItemId, Timestamp};
+use mailtypes::{ItemId, Mailbox, Timestamp};
 use message::date;
-use store::{AccountId, Due, Outcome, RecipientView, ReportKind};
+use store::{AccountId, Due, Outcome, ReportKind};
 
 /// It lies in a mailbox of ours.
 pub(crate) fn delivered(due: &Due, account: AccountId, uid: u32, now: Timestamp) {
@@ -54,8 +54,8 @@ pub(crate) fn reported(about: ItemId, report: ItemId, kind: ReportKind) {
 }
 
 /// Nobody is told.
-pub(crate) fn suppressed(id: ItemId, recipients: &[&RecipientView], reason: &str) {
-    for recipient in recipients {
-        tracing::info!(target: "mail", %id, to = %recipient.address, reason, "suppressed");
+pub(crate) fn suppressed(id: ItemId, recipients: &[(u32, Mailbox)], reason: &str) {
+    for (_, to) in recipients {
+        tracing::info!(target: "mail", %id, to = %to, reason, "suppressed");
     }
 }

@@ -1,30 +1,53 @@
 //! What needs no network: mail for mailboxes and Maildirs of ours, and reports to senders.
+//!
+//! The lane is walked with a cursor, and what has to wait is left behind it: nothing keeps others
+//! waiting that only waits itself. All work is done in tasks of its own, so that what comes to
+//! grief takes nobody along.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailtypes::{ItemId, Timestamp};
+use mailtypes::Timestamp;
+use rand::RngExt;
 use rand::rngs::SmallRng;
 use store::limits::FAN_OUT_MAX;
-use store::{AccountId, Destination, Due, Lane, Lease, Outcome, ReportKind, Store, StoreError};
+use store::{Cursor, Destination, Due, Lane, Lease, Store, StoreError};
 use tokio::sync::{Notify, watch};
 
-use crate::fate;
 use crate::limits::{IDLE_MIN, POLL, WINDOW};
-use crate::local::{self, Next};
-use crate::outcome::{Ending, Told};
-use crate::patience::{self, Patience};
+use crate::patience;
 use crate::reports::Reporter;
 use crate::shared::Shared;
+
+mod mailboxes;
+mod maildirs;
+mod owed;
+mod telling;
+#[cfg(test)]
+mod tests;
+mod under_way;
+
+use mailboxes::Mailboxes;
+use maildirs::Maildirs;
+pub(crate) use owed::Manner;
+use owed::Owed;
+use under_way::UnderWay;
 
 /// The loop of the lane that needs no network.
 pub(crate) struct Here<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
-    reporter: Reporter<S, R, D>,
     leases: watch::Receiver<Option<Lease>>,
-    rng: SmallRng,
-    patience: Patience,
+    reporter: Arc<Reporter<S, R, D>>,
+    /// How far the lane has been walked.
+    after: Option<Cursor>,
+    /// When to walk it from its front again, for what had to wait.
+    front_at: Timestamp,
+    mailboxes: Mailboxes,
+    maildirs: Maildirs,
+    under_way: UnderWay,
+    owed: Owed,
+    /// Each report draws its randomness from this and from what it is about.
+    seed: u64,
     /// Rounds in a row that the store has failed.
     trouble: u32,
 }
@@ -39,30 +62,37 @@ enum Round {
     Stuck,
 }
 
-impl<S: Store, R, D> Here<S, R, D> {
+impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D> {
     pub(crate) fn new(
         shared: Arc<Shared<S, R, D>>,
         reporter: Reporter<S, R, D>,
-        rng: SmallRng,
+        mut rng: SmallRng,
     ) -> Self {
         let leases = shared.lease.clone();
         Self {
             shared,
-            reporter,
             leases,
-            rng,
-            patience: Patience::default(),
+            reporter: Arc::new(reporter),
+            after: None,
+            front_at: Timestamp::EPOCH,
+            mailboxes: Mailboxes::default(),
+            maildirs: Maildirs::default(),
+            under_way: UnderWay::default(),
+            owed: Owed::default(),
+            seed: rng.random(),
             trouble: 0,
         }
     }
 
-    /// Works until told to stop, or the store is closed.
+    /// Works until told to stop, or the store is closed, and then until all that was begun has
+    /// ended.
     pub(crate) async fn run(mut self, wake: Arc<Notify>) {
         while !self.shared.is_stopping() {
             let began = self.shared.clock.now();
             let (until, may_be_woken) = match self.round().await {
                 Ok(Round::Worked) => {
                     self.trouble = 0;
+                    self.look_at_maildirs().await;
                     continue;
                 }
                 Ok(Round::Idle(wait)) => {
@@ -71,7 +101,10 @@ impl<S: Store, R, D> Here<S, R, D> {
                     (began + wait, true)
                 }
                 Ok(Round::Stuck) => (self.pause(), false),
-                Err(StoreError::Closed) => return self.shared.stop(),
+                Err(StoreError::Closed) => {
+                    self.shared.stop();
+                    break;
+                }
                 Err(StoreError::LeaseLost) => {
                     self.another_lease().await;
                     continue;
@@ -81,12 +114,28 @@ impl<S: Store, R, D> Here<S, R, D> {
                     (self.pause(), false)
                 }
             };
-            tokio::select! {
+            self.rest(until, may_be_woken, &wake).await;
+            self.look_at_maildirs().await;
+        }
+        self.end_maildirs().await;
+    }
+
+    /// Rests, and looks after Maildirs meanwhile.
+    async fn rest(&mut self, until: Timestamp, may_be_woken: bool, wake: &Notify) {
+        loop {
+            let left = tokio::select! {
                 biased;
-                () = wake.notified(), if may_be_woken => {}
-                () = self.shared.late.notified(), if may_be_woken => {}
-                () = self.shared.clock.sleep_until(until) => {}
-                () = self.shared.stopped(), if !may_be_woken => {}
+                left = self.under_way.next() => left,
+                () = wake.notified(), if may_be_woken => return,
+                () = self.shared.late.notified(), if may_be_woken => {
+                    return self.owed.look_again();
+                }
+                () = self.shared.clock.sleep_until(until) => return,
+                () = self.shared.stopped(), if !may_be_woken => return,
+            };
+            self.maildir_left(left).await;
+            if may_be_woken && self.front_at <= self.shared.clock.now() {
+                return;
             }
         }
     }
@@ -105,167 +154,75 @@ impl<S: Store, R, D> Here<S, R, D> {
         self.shared.clock.now() + patience::pause(self.trouble)
     }
 
-    /// Takes one window of what is due and brings each one step further.
+    /// Takes one window of what is due and brings it further, mailboxes first.
     async fn round(&mut self) -> Result<Round, StoreError> {
         let began = self.shared.clock.now();
         let Some(lease) = self.leases.borrow_and_update().clone() else {
             return Ok(Round::Idle(POLL));
         };
-        self.warn_of_delays(&lease).await?;
-        let limit = WINDOW + self.patience.len();
-        let page = self
-            .shared
-            .store
-            .due(&lease, Lane::Here, None, limit)
-            .await?;
-        let mut due = page.due;
-        self.patience.sift(&mut due, self.shared.clock.now());
-        if due.is_empty() {
-            return self.idle(&lease, began).await;
+        if began >= self.front_at {
+            self.after = None;
+            self.front_at = began + POLL;
         }
-        if !self.work(&lease, due).await? {
-            return self.idle(&lease, began).await;
+        let store = &self.shared.store;
+        let page = store.due(&lease, Lane::Here, self.after, WINDOW).await?;
+        let full = page.due.len() >= WINDOW;
+        let further = page.next != self.after;
+        self.after = page.next;
+        let delivered = self.take(&lease, page.due).await?;
+        self.begin_maildirs().await;
+        let reported = self.report(&lease).await?;
+        if self.owed.has_room_again() {
+            self.front_at = began;
         }
-        Ok(if self.patience.is_full() {
-            Round::Stuck
-        } else {
-            Round::Worked
-        })
+        if self.mailboxes.patience.is_full() {
+            return Ok(Round::Stuck);
+        }
+        if delivered || reported || (full && further) {
+            return Ok(Round::Worked);
+        }
+        if full {
+            // The same page tells more only when its moment is over.
+            return Ok(Round::Idle(IDLE_MIN));
+        }
+        self.idle(&lease, began).await
     }
 
     /// From `began`, so that what becomes due meanwhile is not slept over.
-    async fn idle(&self, lease: &Lease, began: Timestamp) -> Result<Round, StoreError> {
+    async fn idle(&mut self, lease: &Lease, began: Timestamp) -> Result<Round, StoreError> {
         let next = self.shared.store.next_due(lease, began).await?;
-        let next = next.map_or(POLL, |at| at.since(began));
-        let patient = self.patience.next(self.shared.clock.now()).unwrap_or(POLL);
-        Ok(Round::Idle(next.min(patient).clamp(IDLE_MIN, POLL)))
+        let now = self.shared.clock.now();
+        if let Some(patient) = self.mailboxes.patience.next(now) {
+            self.front_at = self.front_at.min(now + patient);
+        }
+        let waits = [
+            next.map(|at| at.since(began)),
+            self.owed.next().map(|at| at.since(began)),
+            Some(self.front_at.since(began)),
+        ];
+        let wait = waits.into_iter().flatten().min().unwrap_or(POLL);
+        Ok(Round::Idle(wait.clamp(IDLE_MIN, POLL)))
     }
 
-    /// True when something was done.
-    async fn work(&mut self, lease: &Lease, due: Vec<Due>) -> Result<bool, StoreError> {
+    /// Sorts what is due, and brings mail into mailboxes. True when there was some.
+    async fn take(&mut self, lease: &Lease, due: Vec<Due>) -> Result<bool, StoreError> {
         let mut mailboxes = Vec::new();
-        let mut maildirs = Vec::new();
-        let mut owed: BTreeMap<ItemId, Vec<Due>> = BTreeMap::new();
         for due in due {
             match (due.owed, due.destination, &due.maildir) {
-                (true, ..) => owed.entry(due.item).or_default().push(due),
-                (false, _, Some(_)) => maildirs.push(due),
+                (true, ..) => self.owed.add(&due),
+                (false, _, Some(_)) => self.offer_to_maildir(due).await,
                 (false, Destination::Account(account), None) => mailboxes.push((due, account)),
                 // Its lane is another one.
                 (false, Destination::Remote, None) => {}
             }
         }
-        let mut worked = !mailboxes.is_empty() || !maildirs.is_empty();
-        for part in mailboxes.chunks(FAN_OUT_MAX) {
+        let parts = self
+            .mailboxes
+            .parts(mailboxes, FAN_OUT_MAX, self.shared.clock.now());
+        let any = !parts.is_empty();
+        for part in parts {
             self.deliver(lease, part).await?;
         }
-        for due in maildirs {
-            self.maildir(lease, due).await?;
-        }
-        for (item, recipients) in owed {
-            worked |= self.report(lease, item, recipients).await?;
-        }
-        Ok(worked)
-    }
-
-    /// Puts messages into mailboxes.
-    async fn deliver(
-        &mut self,
-        lease: &Lease,
-        part: &[(Due, AccountId)],
-    ) -> Result<(), StoreError> {
-        let deliveries = part
-            .iter()
-            .map(|(due, account)| local::delivery(due, *account))
-            .collect();
-        let outcomes = self.shared.store.deliver_local(lease, deliveries).await?;
-        let now = self.shared.clock.now();
-        for ((due, account), outcome) in part.iter().zip(outcomes) {
-            let failures = self.patience.failures(due) + 1;
-            match local::judge(outcome, failures) {
-                Next::Delivered { uid } => {
-                    self.patience.done(due);
-                    fate::delivered(due, *account, uid, now);
-                }
-                // Should it still be due next time, it must not be asked for without end.
-                Next::Nothing | Next::Again => self.patience.failed(due, now),
-                Next::End(ending) => self.record(lease, due, ending, "mailbox").await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a message into the Maildir of its account.
-    async fn maildir(&mut self, lease: &Lease, due: Due) -> Result<(), StoreError> {
-        let hostname = self.shared.settings.load().own.hostname.clone();
-        let ending = local::maildir(&self.shared.store, &due, &hostname).await;
-        let path = due.maildir.clone().unwrap_or_default();
-        self.record(lease, &due, ending, &format!("Maildir {path}"))
-            .await
-    }
-
-    async fn record(
-        &mut self,
-        lease: &Lease,
-        due: &Due,
-        ending: Ending,
-        detail: &str,
-    ) -> Result<(), StoreError> {
-        let schedule = self.shared.settings.load().schedule;
-        let now = self.shared.clock.now();
-        let told = Told {
-            due: due.clone(),
-            ending,
-            trail: None,
-        };
-        let mut attempt = told.attempt(&schedule, now, &mut self.rng);
-        detail.clone_into(&mut attempt.detail);
-        let outcome = attempt.outcome.clone();
-        self.shared.store.record(lease, vec![attempt]).await?;
-        self.patience.done(due);
-        fate::recorded(due, &outcome);
-        if matches!(outcome, Outcome::Deferred(..))
-            && schedule.is_late(due.accepted, now)
-            && !due.told
-        {
-            self.shared.late.add(due.item);
-        }
-        Ok(())
-    }
-
-    /// Tells the sender of an item that some of its recipients have failed. False when that waits
-    /// for other attempts at it to end.
-    async fn report(
-        &mut self,
-        lease: &Lease,
-        item: ItemId,
-        recipients: Vec<Due>,
-    ) -> Result<bool, StoreError> {
-        let now = self.shared.clock.now();
-        // What is being tried may fail too: one report is better than two.
-        self.shared.late.wait();
-        if self.shared.sites().has_any_of(item) {
-            return Ok(false);
-        }
-        let made = self
-            .reporter
-            .report(lease, item, ReportKind::Failure)
-            .await?;
-        for due in &recipients {
-            if made {
-                self.patience.done(due);
-            } else {
-                self.patience.failed(due, now);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Tells the senders of late messages.
-    async fn warn_of_delays(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        for item in self.shared.late.take() {
-            self.reporter.report(lease, item, ReportKind::Delay).await?;
-        }
-        Ok(())
+        Ok(any)
     }
 }

@@ -5,8 +5,31 @@ use std::time::Duration;
 /// Due recipients in memory at a time.
 pub const WINDOW: usize = 500;
 /// Recipients that wait in memory after a failure of our own store; with more of them the whole
-/// deliverer pauses. With [`WINDOW`] it makes one page of the store.
+/// lane of mailboxes pauses.
 pub const WAITING_MAX: usize = 500;
+/// Reports written in one round: mail for mailboxes goes before the next ones.
+pub const REPORTS_AT_ONCE: usize = 16;
+/// Items remembered as owing a report; more of them are found when these are done.
+pub const OWED_MAX: usize = 2000;
+/// Recipients remembered of each of them.
+pub const OWED_RECIPIENTS_MAX: usize = 100;
+/// How long a report waits for attempts at other recipients of its item, which may fail too.
+pub const REPORT_WAIT_MAX: Duration = Duration::from_mins(10);
+/// The longest pause before a report that could not be sent is tried again. It is given up when
+/// the recipients have been owed it for the life of a message.
+pub const REPORT_PAUSE_MAX: Duration = Duration::from_mins(15);
+/// Times that the writing of a report may come to grief: the last time is without the message.
+pub const REPORT_GRIEFS_MAX: u32 = 2;
+/// Maildirs that are written at a time.
+pub const MAILDIRS_AT_ONCE: usize = 16;
+/// Recipients that wait in memory for one Maildir.
+pub const MAILDIR_LINE_MAX: usize = 50;
+/// Recipients that wait in memory for all Maildirs.
+pub const MAILDIR_LINES_MAX: usize = 500;
+/// How long a delivery into a Maildir may take.
+pub const MAILDIR_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a stop waits for deliveries into Maildirs.
+pub const STOP_WAIT: Duration = Duration::from_secs(10);
 /// The first pause after a failure of our own store; it doubles.
 pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause after a failure of our own store.
@@ -24,13 +47,21 @@ pub const ROUND_EVERY: Duration = Duration::from_millis(5);
 /// the longest wait behind a final dot.
 pub const LEASE: Duration = Duration::from_mins(30);
 /// Recipients that wait in memory for a connection, of first attempts and of others each.
-pub const WAITING_LANE_MAX: usize = 4000;
-/// Recipients that wait in memory for one next hop.
+pub const WAITING_LANE_MAX: usize = 6000;
+/// Of these, what next hops share by what is free; what is beyond it is for those that come late.
+pub const WAITING_SHARED: usize = 4000;
+/// Recipients of one age that wait in memory for one next hop.
 pub const SITE_WAITING_MAX: usize = 500;
-/// With fewer than this waiting, a next hop gets more of its mail out of the store.
-pub const SITE_REFILL_BELOW: usize = 100;
-/// Next hops remembered, before those that say nothing are forgotten.
+/// So many may wait for each next hop however little is free. Five hundred slow ones leave room.
+pub const SITE_WAITING_MIN: usize = 4;
+/// Next hops remembered for their failures.
 pub const SITES_MAX: usize = 50_000;
+/// Next hops that get more of their mail out of the store in one round.
+pub const REFILLS_AT_ONCE: usize = 4;
+/// Rows read at least for it: those in hand may come first.
+pub const REFILL_MIN: usize = 50;
+/// A host that has turned a connection away gets one more after so many messages.
+pub const CAP_GROWS_AFTER: u32 = 20;
 /// Domains that a next hop remembers as having more mail; of more it goes through the queue.
 pub const OVERFLOW_DOMAINS_MAX: usize = 64;
 /// Jobs that a worker takes at a time.
@@ -53,8 +84,16 @@ pub const STAND_BY: Duration = Duration::from_secs(3);
 pub const DOWN_FIRST: Duration = Duration::from_mins(1);
 /// The longest time that a next hop is left alone.
 pub const DOWN_MAX: Duration = Duration::from_hours(1);
-/// Lines of one kind in the trail of an attempt.
-pub const TRAIL_LINES_MAX: usize = 30;
+/// Hosts in the trail of an attempt: one visit tries fewer.
+pub const TRAIL_HOSTS_MAX: usize = 30;
+/// Octets of one reply or answer in the trail of an attempt.
+pub const TRAIL_REPLY_LEN_MAX: usize = 1000;
+/// Octets of all answers of the DNS in the trail of an attempt.
+pub const TRAIL_DNS_LEN_MAX: usize = 8 * 1024;
+/// Octets of all that servers say in the trail of an attempt, but for what concerns one recipient.
+pub const TRAIL_SAID_LEN_MAX: usize = 16 * 1024;
+/// Octets of the reply that decided, for the report to the sender.
+pub const BLAMED_LEN_MAX: usize = 2000;
 /// Outcomes that wait to be recorded; with more of them no further attempt begins.
 pub const OUTCOMES_MAX: usize = 1000;
 /// Outcomes recorded at a time.

@@ -5,7 +5,7 @@ use message::{delivered_to, return_path};
 use store::{AccountId, Due, LocalDelivery, LocalOutcome, Store};
 
 use crate::limits::LOCAL_TRIES_MAX;
-use crate::maildir;
+use crate::maildir::{self, Parcel};
 use crate::outcome::Ending;
 
 /// What the store is asked to do.
@@ -52,19 +52,28 @@ pub(crate) fn judge(outcome: LocalOutcome, failures: u32) -> Next {
 }
 
 /// Writes the message into the Maildir of its account.
-pub(crate) async fn maildir<S: Store>(store: &S, due: &Due, hostname: &Domain) -> Ending {
+pub(crate) async fn maildir<S: Store, P: Send + 'static>(
+    store: &S,
+    due: &Due,
+    hostname: &Domain,
+    pass: P,
+) -> Ending {
     let later = |text: String| Ending::Later(Status::new(EnhancedCode::new(4, 3, 0), text));
     let Some(path) = due.maildir.clone() else {
         return later("the account has no Maildir any more".to_owned());
     };
-    let reader = match store.open_item(due.item).await {
+    let reader = match store.open_final(due.item).await {
         Ok(Some(reader)) => reader,
         Ok(None) => return later("the message is gone".to_owned()),
         Err(error) => return later(format!("the message cannot be read: {error}")),
     };
-    let marks = marks(due);
-    let name = maildir::file_name(due, hostname);
-    match maildir::deliver(path.into(), name, marks, reader).await {
+    let parcel = Parcel {
+        maildir: path.into(),
+        name: maildir::file_name(due, hostname),
+        added: marks(due),
+        repeated: due.attempts > 0 || due.suspect,
+    };
+    match maildir::deliver(parcel, reader, pass).await {
         Ok(()) => Ending::Delivered(Status::new(EnhancedCode::new(2, 1, 5), "in the Maildir")),
         Err(error) => Ending::Later(Status::new(error.code(), error.to_string())),
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use mailtypes::{Domain, EnhancedCode};
 use store::{Due, MessageReader, ReadError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Why a message is not in the Maildir. All of it is ours: 4yz.
 #[derive(Debug, thiserror::Error)]
@@ -50,19 +50,38 @@ pub(crate) fn file_name(due: &Due, hostname: &Domain) -> String {
     )
 }
 
-/// Writes a message, with `added` in front of it.
-pub(crate) async fn deliver(
-    maildir: PathBuf,
-    name: String,
-    added: String,
+/// A file to write.
+pub(crate) struct Parcel {
+    pub(crate) maildir: PathBuf,
+    /// See [`file_name`].
+    pub(crate) name: String,
+    /// What goes in front of the message.
+    pub(crate) added: String,
+    /// An earlier try may have brought it there already.
+    pub(crate) repeated: bool,
+}
+
+/// Writes a message. The thread that does so holds `pass` until it has ended, also when nobody
+/// waits for it any more.
+pub(crate) async fn deliver<P: Send + 'static>(
+    parcel: Parcel,
     mut reader: MessageReader,
+    pass: P,
 ) -> Result<(), MaildirError> {
     let (pieces, queue) = mpsc::channel(PIECES_MAX);
-    let writing = tokio::task::spawn_blocking(move || {
-        write(&maildir, &name, queue).map_err(|error| sorted(maildir, error))
-    });
+    let (ended, writing) = oneshot::channel();
+    let added = parcel.added.clone().into_bytes();
+    let work = move || {
+        let written = write(&parcel, queue).map_err(|error| sorted(parcel.maildir, error));
+        // Before anybody hears of it: then the next one may begin.
+        drop(pass);
+        let _ = ended.send(written);
+    };
+    // A thread of its own: one that hangs in a file system keeps nobody else from ending.
+    let thread = std::thread::Builder::new().name("maildir".to_owned());
+    thread.spawn(work).map_err(|_| MaildirError::BrokenOff)?;
     let mut unread = None;
-    let _ = pieces.send(Some(added.into_bytes())).await;
+    let _ = pieces.send(Some(added)).await;
     loop {
         match reader.next().await {
             // A writer that does not listen any more says why below.
@@ -90,13 +109,11 @@ pub(crate) async fn deliver(
 }
 
 /// Writes what comes; `None` is the end of the message, and without it nothing is shown.
-fn write(
-    maildir: &Path,
-    name: &str,
-    mut pieces: mpsc::Receiver<Option<Vec<u8>>>,
-) -> io::Result<()> {
+fn write(parcel: &Parcel, mut pieces: mpsc::Receiver<Option<Vec<u8>>>) -> io::Result<()> {
+    let (maildir, name) = (&*parcel.maildir, &*parcel.name);
     make(maildir)?;
-    if lies_there(maildir, name)? {
+    // Not for nothing: `cur` may be large.
+    if parcel.repeated && lies_there(maildir, name)? {
         return Ok(());
     }
     let aside = maildir.join("tmp").join(name);
@@ -199,6 +216,12 @@ mod tests {
     use super::*;
 
     fn written(maildir: &Path, name: &str, pieces: &[Option<&str>]) -> io::Result<()> {
+        let parcel = Parcel {
+            maildir: maildir.to_owned(),
+            name: name.to_owned(),
+            added: String::new(),
+            repeated: true,
+        };
         let (sender, queue) = mpsc::channel(10);
         for piece in pieces {
             sender
@@ -206,7 +229,7 @@ mod tests {
                 .unwrap();
         }
         drop(sender);
-        write(maildir, name, queue)
+        write(&parcel, queue)
     }
 
     fn files(folder: &Path) -> Vec<String> {

@@ -15,6 +15,8 @@ pub(crate) enum Ending {
     Later(Status),
     /// We had to stop: again as soon as we are back.
     Stopped(Status),
+    /// Not tried, since its next hop is left alone until then.
+    KeptBack(Status, Timestamp),
     /// Never.
     Never(Status),
     /// What worked on it came to grief.
@@ -26,6 +28,8 @@ pub(crate) enum Ending {
 pub(crate) struct Told {
     pub(crate) due: Due,
     pub(crate) ending: Ending,
+    /// By which way, for people, where no trail says so.
+    pub(crate) detail: String,
     /// As the store keeps it.
     pub(crate) trail: Option<String>,
 }
@@ -42,7 +46,7 @@ impl Told {
             item: self.due.item,
             recipient: self.due.recipient,
             outcome: outcome(&self.due, self.ending.clone(), schedule, now, rng),
-            detail: String::new(),
+            detail: self.detail.clone(),
             trail: self.trail.clone(),
         }
     }
@@ -61,10 +65,26 @@ pub(crate) fn outcome(
         Ending::Never(status) => Outcome::Failed(status),
         Ending::Stopped(status) => Outcome::Deferred(status, now),
         Ending::Crashed => Outcome::Crashed(now + schedule.pause(due.attempts, rng)),
-        Ending::Later(status) => match schedule.next(due.accepted, due.attempts, now, rng) {
-            Some(again) => Outcome::Deferred(status, again),
-            None => Outcome::Failed(expired(schedule, &status)),
-        },
+        Ending::Later(status) => later(due, status, None, schedule, now, rng),
+        Ending::KeptBack(status, until) => {
+            let until = until + schedule.jitter(until.since(now), rng);
+            later(due, status, Some(until), schedule, now, rng)
+        }
+    }
+}
+
+/// By the schedule, but at `latest` when that is sooner.
+fn later(
+    due: &Due,
+    status: Status,
+    latest: Option<Timestamp>,
+    schedule: &Schedule,
+    now: Timestamp,
+    rng: &mut impl Rng,
+) -> Outcome {
+    match schedule.next(due.accepted, due.attempts, now, rng) {
+        Some(again) => Outcome::Deferred(status, latest.unwrap_or(again).min(again)),
+        None => Outcome::Failed(expired(schedule, &status)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! messages over ([`handover`], [`connection`]) and tells what came of each recipient. What an
 //! answer means is decided in [`judge`].
 
+pub(crate) mod bag;
 mod connection;
 mod handover;
 pub(crate) mod job;

@@ -5,18 +5,18 @@
 
 use std::sync::Arc;
 
-use mailtypes::{Envelope, Host, ItemId, LocalPart, Mailbox, ReversePath};
+use mailtypes::{Envelope, Host, ItemId, LocalPart, Mailbox, ReversePath, Timestamp};
 use message::dsn;
-use rand::RngExt;
 use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use store::{
     About, Addressing, Facts, ItemView, Lease, NewItem, NotAddressed, ReadError, RecipientView,
     ReportError, ReportKind, Shape, Store, StoreError,
 };
 
 use crate::fate;
+use crate::here::Manner;
 use crate::limits::RETURN_WHOLE_LEN_MAX;
-use crate::settings::Settings;
 use crate::shared::Shared;
 
 mod late;
@@ -29,120 +29,114 @@ use told::{Told, concerned};
 pub(crate) struct Reporter<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     addressing: Arc<dyn Addressing>,
-    rng: SmallRng,
+}
+
+/// What holds for one report.
+#[derive(Clone, Debug)]
+pub(crate) struct Writing {
+    pub(crate) lease: Lease,
+    pub(crate) kind: ReportKind,
+    /// The randomness comes from this and from what the report is about.
+    pub(crate) seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// Nothing is owed any more.
+    Done,
+    /// Not now, for this reason.
+    Later(String),
 }
 
 impl<S: Store, R, D> Reporter<S, R, D> {
-    pub(crate) fn new(
-        shared: Arc<Shared<S, R, D>>,
-        addressing: Arc<dyn Addressing>,
-        rng: SmallRng,
-    ) -> Self {
-        Self {
-            shared,
-            addressing,
-            rng,
-        }
+    pub(crate) fn new(shared: Arc<Shared<S, R, D>>, addressing: Arc<dyn Addressing>) -> Self {
+        Self { shared, addressing }
     }
 
-    /// Tells the sender of an item about those of its recipients that are owed it. False when that
-    /// has to wait.
-    pub(crate) async fn report(
-        &mut self,
-        lease: &Lease,
+    /// Tells the sender of an item about those of its recipients that are owed it, or ends them
+    /// without that.
+    pub(crate) async fn write(
+        &self,
         id: ItemId,
-        kind: ReportKind,
-    ) -> Result<bool, StoreError> {
+        how: Writing,
+        manner: Manner,
+    ) -> Result<Sent, StoreError> {
+        if let Manner::GiveUp(recipients, reason) = &manner {
+            tracing::error!(%id, reason, "a report is given up");
+            return self.suppress(&how, id, recipients, reason).await;
+        }
         let item = match self.shared.store.story(id).await {
             Ok(Some(item)) => item,
-            Ok(None) => return Ok(true),
+            Ok(None) => return Ok(Sent::Done),
             Err(ReadError::Store(error)) => return Err(error),
-            Err(error) => {
-                tracing::error!(%id, %error, "an item that is owed a report cannot be read");
-                return Ok(false);
-            }
+            Err(error) => return Ok(Sent::Later(format!("the item cannot be read: {error}"))),
         };
         let settings = self.shared.settings.load_full();
-        let now = self.shared.clock.now();
-        let recipients = concerned(&item, kind, &settings, now);
+        let recipients = concerned(&item, how.kind, &settings, self.shared.clock.now());
         if recipients.is_empty() {
-            return Ok(true);
+            return Ok(Sent::Done);
         }
-        let sender = match &item.envelope.reverse_path {
-            ReversePath::Mailbox(sender) => sender.clone(),
-            ReversePath::Null => {
-                let reason = "it has no sender who could be told (<>)";
-                return self.suppress(lease, id, &recipients, kind, reason).await;
-            }
+        let owed: Vec<_> = recipients
+            .iter()
+            .map(|r| (r.n, r.address.clone()))
+            .collect();
+        let ReversePath::Mailbox(sender) = &item.envelope.reverse_path else {
+            let reason = "it has no sender who could be told (<>)";
+            return self.suppress(&how, id, &owed, reason).await;
         };
-        let to = match self.addressing.recipients(&sender).await {
+        let to = match self.addressing.recipients(sender).await {
             Ok(to) => to,
             Err(NotAddressed::Nobody(why)) => {
                 let reason = format!("its sender {sender} cannot be told: {why}");
-                return self.suppress(lease, id, &recipients, kind, &reason).await;
+                return self.suppress(&how, id, &owed, &reason).await;
             }
-            Err(NotAddressed::Later(why)) => {
-                tracing::warn!(%id, %sender, why, "a report has to wait");
-                return Ok(false);
-            }
+            Err(NotAddressed::Later(why)) => return Ok(Sent::Later(format!("{sender}: {why}"))),
         };
-        let octets = match self
-            .write(&item, &sender, &recipients, kind, &settings)
-            .await
-        {
-            Ok(octets) => octets,
-            Err(error) => {
-                tracing::error!(%id, %error, "the message of a report cannot be read");
-                return Ok(false);
-            }
+        let message = match manner {
+            Manner::Usual => self.beginning(&item).await?,
+            Manner::Bare | Manner::GiveUp(..) => None,
         };
         let about = About {
             item: id,
-            recipients: recipients.iter().map(|recipient| recipient.n).collect(),
-            kind,
+            recipients: owed.iter().map(|(n, _)| *n).collect(),
+            kind: how.kind,
         };
-        self.send(lease, octets, to, about).await
+        let text = self.text(&item, sender, &recipients, message.as_deref(), &how);
+        self.send(&how.lease, text, to, about).await
     }
 
     async fn suppress(
         &self,
-        lease: &Lease,
+        how: &Writing,
         id: ItemId,
-        recipients: &[&RecipientView],
-        kind: ReportKind,
+        recipients: &[(u32, Mailbox)],
         reason: &str,
-    ) -> Result<bool, StoreError> {
-        if kind == ReportKind::Failure {
-            let list: Vec<u32> = recipients.iter().map(|recipient| recipient.n).collect();
-            self.shared.store.suppress(lease, id, list, reason).await?;
+    ) -> Result<Sent, StoreError> {
+        if how.kind == ReportKind::Failure {
+            let list = recipients.iter().map(|(n, _)| *n).collect();
+            let store = &self.shared.store;
+            store.suppress(&how.lease, id, list, reason).await?;
             fate::suppressed(id, recipients, reason);
         }
-        Ok(true)
+        Ok(Sent::Done)
     }
 
     async fn send(
         &self,
         lease: &Lease,
-        octets: Vec<u8>,
+        text: dsn::Written,
         to: Vec<store::NewRecipient>,
         about: About,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Sent, StoreError> {
         let (item, kind) = (about.item, about.kind);
-        let header_len = octets
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .map_or(octets.len(), |at| at + 4);
         let message = NewItem {
             envelope: Envelope::from(ReversePath::Null),
             added: String::new(),
             origin: None,
             shape: Shape {
-                header_len: header_len as u64,
-                longest_line: octets
-                    .split(|b| *b == b'\n')
-                    .map(<[u8]>::len)
-                    .max()
-                    .unwrap_or(0) as u64,
+                header_len: text.header_len,
+                longest_line: text.longest_line,
                 ..Shape::default()
             },
             facts: Facts {
@@ -152,46 +146,43 @@ impl<S: Store, R, D> Reporter<S, R, D> {
             recipients: to,
         };
         let mut draft = self.shared.store.draft();
-        draft.write(&octets).await?;
+        draft.write(&text.octets).await?;
         match self.shared.store.report(lease, draft, message, about).await {
             Ok(report) => {
                 fate::reported(item, report, kind);
                 self.shared.changed.notify_one();
-                Ok(true)
+                Ok(Sent::Done)
             }
-            Err(ReportError::NotOwed) => Ok(true),
+            Err(ReportError::NotOwed) => Ok(Sent::Done),
             Err(ReportError::Accept(store::AcceptError::Store(
                 error @ (StoreError::Closed | StoreError::LeaseLost),
             ))) => Err(error),
-            Err(error) => {
-                tracing::warn!(%item, %error, "a report has to wait");
-                Ok(false)
-            }
+            Err(error) => Ok(Sent::Later(error.to_string())),
         }
     }
 
-    async fn write(
-        &mut self,
+    fn text(
+        &self,
         item: &ItemView,
         sender: &Mailbox,
         recipients: &[&RecipientView],
-        kind: ReportKind,
-        settings: &Settings,
-    ) -> Result<Vec<u8>, ReadError> {
-        let octets = self.beginning(item).await?;
-        let original = dsn::original(&octets);
-        let whole = item.size <= RETURN_WHOLE_LEN_MAX && kind == ReportKind::Failure;
+        message: Option<&[u8]>,
+        how: &Writing,
+    ) -> dsn::Written {
+        let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
+        let whole = item.size <= RETURN_WHOLE_LEN_MAX && how.kind == ReportKind::Failure;
+        let original = message.map(dsn::original).unwrap_or_default();
         let told: Vec<Told<'_>> = recipients.iter().map(|r| Told::new(item, r)).collect();
         let list: Vec<dsn::Recipient<'_>> = told.iter().map(Told::for_report).collect();
-        let random: u64 = self.rng.random();
+        let random = random(how, item.id, now);
         let hostname = &settings.own.hostname;
         let from = Mailbox {
             local: LocalPart::parse("mailer-daemon").expect("a Dot-string"),
             host: Host::Domain(hostname.clone()),
         };
-        Ok(dsn::write(&dsn::Report {
-            kind: match kind {
+        dsn::write(&dsn::Report {
+            kind: match how.kind {
                 ReportKind::Failure => dsn::Kind::Failure,
                 ReportKind::Delay => dsn::Kind::Delay {
                     until: item.accepted + settings.schedule.lifetime,
@@ -207,18 +198,30 @@ impl<S: Store, R, D> Reporter<S, R, D> {
             boundary: &format!("=_{random:016x}"),
             recipients: &list,
             original: &original,
-            returned: if whole {
-                dsn::Returned::Whole(&octets)
-            } else {
-                dsn::Returned::Header(&octets)
+            returned: match message {
+                None => dsn::Returned::Nothing,
+                Some(octets) if whole => dsn::Returned::Whole(octets),
+                Some(octets) => dsn::Returned::Header(octets),
             },
-        }))
+        })
     }
 
-    /// The message when it is small, otherwise as much of it as holds its header.
-    async fn beginning(&self, item: &ItemView) -> Result<Vec<u8>, ReadError> {
-        let Some(mut reader) = self.shared.store.open_item(item.id).await? else {
-            return Ok(Vec::new());
+    /// The message when it is small, otherwise as much of it as holds its header; `None` when it
+    /// cannot be read, which is no reason to tell its sender nothing.
+    async fn beginning(&self, item: &ItemView) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.read(item.id).await {
+            Ok(octets) => Ok(octets),
+            Err(ReadError::Store(error @ StoreError::Closed)) => Err(error),
+            Err(error) => {
+                tracing::error!(id = %item.id, %error, "a report goes without its message");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn read(&self, id: ItemId) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(mut reader) = self.shared.store.open_item(id).await? else {
+            return Ok(None);
         };
         let mut octets = Vec::new();
         while let Some(piece) = reader.next().await? {
@@ -228,6 +231,14 @@ impl<S: Store, R, D> Reporter<S, R, D> {
                 break;
             }
         }
-        Ok(octets)
+        Ok(Some(octets))
     }
+}
+
+/// The same for the same report, in whatever order reports are written.
+fn random(how: &Writing, id: ItemId, now: Timestamp) -> u64 {
+    let numbers = [id.as_i64(), now.as_millis(), how.kind as i64];
+    numbers.iter().fold(how.seed, |seed, number| {
+        SmallRng::seed_from_u64(seed ^ number.cast_unsigned()).random()
+    })
 }

@@ -61,11 +61,17 @@ impl Schedule {
     /// The pause after an attempt; `made` counts those before it.
     pub fn pause(&self, made: u32, rng: &mut impl Rng) -> Duration {
         let pause = self.steady(made);
-        // Up to a tenth more, so that what failed together does not come back together.
-        pause + pause.mul_f64(rng.random::<f64>() * JITTER)
+        pause + self.jitter(pause, rng)
     }
 
-    fn steady(&self, made: u32) -> Duration {
+    /// Up to a tenth of a pause, so that what failed together does not come back together.
+    #[expect(clippy::unused_self, reason = "it is part of the schedule")]
+    pub(crate) fn jitter(&self, pause: Duration, rng: &mut impl Rng) -> Duration {
+        pause.mul_f64(rng.random::<f64>() * JITTER)
+    }
+
+    /// The pause after an attempt, without chance.
+    pub(crate) fn steady(&self, made: u32) -> Duration {
         self.first
             .saturating_mul(1 << made.min(DOUBLINGS_MAX))
             .min(self.longest)

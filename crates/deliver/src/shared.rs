@@ -4,20 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use mailtypes::{ItemId, Status};
+use mailtypes::{ItemId, Status, Timestamp};
 use net::Clock;
-use store::{Begun, Due, Lease, Store};
+use store::{Begun, Due, Lease, Store, StoreError};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::limits::{DOWN_FIRST, DOWN_MAX};
 use crate::outcome::{Ending, Told};
+use crate::patience::Trouble;
 use crate::remote::job::Job;
 use crate::remote::trail::Trail;
 use crate::remote::{Ahead, Source};
 use crate::reports::Late;
 use crate::route::next_hop::NextHop;
 use crate::settings::Settings;
-use crate::sites::Sites;
+use crate::sites::{Failed, Sites, WorkerId};
 
 /// What all parts of a deliverer have in common.
 pub(crate) struct Shared<S, R, D> {
@@ -36,6 +37,8 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) ahead: Ahead,
     /// Whom the senders of late messages are to be told about, and who waits to tell them.
     pub(crate) late: Late,
+    /// Attempts cannot begin, because the store cannot write that down.
+    pub(crate) trouble: Mutex<Trouble>,
     /// Something fell out of hand without being recorded: the queue is gone through anew.
     pub(crate) rescan: AtomicBool,
     /// Next hops that could not be reached may be tried at once.
@@ -47,6 +50,10 @@ impl<S, R, D> Shared<S, R, D> {
     pub(crate) fn sites(&self) -> MutexGuard<'_, Sites> {
         // Each change is complete before anything can panic.
         self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -97,10 +104,16 @@ impl<S, R, D> Shared<S, R, D> {
 
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
-        let trail = Some(trail.write());
-        let told = Told { due, ending, trail };
+        let trail = Some(trail.write(&due.address));
+        let told = Told {
+            due,
+            ending,
+            detail: String::new(),
+            trail,
+        };
         if let Err(unsent) = self.endings.send(told).await {
-            // Nobody records any more: the store is closed.
+            // Nobody records any more: what is done now would be done again after the next start.
+            self.stop();
             self.let_go(std::iter::once(&unsent.0.due));
         }
     }
@@ -117,32 +130,69 @@ impl<S, R, D> Shared<S, R, D> {
         self.changed.notify_one();
     }
 
-    /// Nobody was reached at a next hop; answers what waited for it.
-    pub(crate) fn site_failed(&self, hop: &NextHop, status: &Status) -> Vec<Job> {
+    /// Somebody was reached at a next hop.
+    pub(crate) fn site_reached(&self, hop: &NextHop, id: Option<WorkerId>) {
+        if self.sites().reached(hop, id) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A message was handed over there.
+    pub(crate) fn handed_over(&self, hop: &NextHop) {
+        if self.sites().handed_over(hop) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nobody was reached at a next hop by one that began to try at `began`.
+    pub(crate) fn site_failed(
+        &self,
+        hop: &NextHop,
+        id: Option<WorkerId>,
+        status: &Status,
+        began: Timestamp,
+    ) -> Failed {
         let now = self.clock.now();
         // A message that failed is not due again before its next hop may be tried again.
         let first = DOWN_FIRST.min(self.settings.load().schedule.first / 2);
-        self.sites().failed(hop, status, |failures| {
-            now + first.saturating_mul(1 << failures.min(16)).min(DOWN_MAX)
-        })
+        self.sites()
+            .failed(hop, id, status, (began, now), |failures| {
+                now + first.saturating_mul(1 << failures.min(16)).min(DOWN_MAX)
+            })
     }
 }
 
 impl<S: Store, R, D> Shared<S, R, D> {
     /// Marks recipients as in hand before anything is tried that cannot be taken back; `None` when
-    /// that cannot be done.
+    /// that cannot be done: then nobody begins anything for a while.
     pub(crate) async fn begin(
         &self,
         marks: Vec<(ItemId, u32)>,
         watched: bool,
     ) -> Option<Vec<Begun>> {
-        let lease = self.lease.borrow().clone()?;
-        match self.store.begin(&lease, marks, watched).await {
-            Ok(begun) => Some(begun),
-            Err(error) => {
-                tracing::warn!(%error, "deliveries cannot begin");
-                None
+        loop {
+            let lease = self.lease.borrow().clone();
+            let begun = match &lease {
+                Some(lease) => self.store.begin(lease, marks.clone(), watched).await,
+                None => Err(StoreError::LeaseLost),
+            };
+            match begun {
+                Ok(begun) => {
+                    if self.trouble().over() {
+                        self.changed.notify_one();
+                    }
+                    return Some(begun);
+                }
+                Err(StoreError::Closed) => self.stop(),
+                // There is another one meanwhile.
+                Err(StoreError::LeaseLost) if lease != *self.lease.borrow() => continue,
+                Err(error) => {
+                    if self.trouble().failed(self.clock.now()) {
+                        tracing::warn!(%error, "deliveries cannot begin: mail for other servers has to wait");
+                    }
+                }
             }
+            return None;
         }
     }
 

@@ -1,26 +1,35 @@
 //! Next hops with mail for them, and who works on them: the deliverer's memory.
 //!
-//! It is bounded: what finds no place stays in the store, and the site remembers that there is
-//! more. A site that takes its mail slowly fills its own share and nobody else's.
+//! It is bounded: what finds no place stays in the store, and the site remembers from where it goes
+//! on ([`more`]). A site that takes its mail slowly fills its own share and nobody else's ([`room`]).
+//! Who works where is in [`hiring`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use mailtypes::{Host, ItemId, Status, Timestamp};
+use mailtypes::{ItemId, Timestamp};
 use store::Due;
 
-use crate::limits::{SITE_REFILL_BELOW, SITE_WAITING_MAX, SITES_MAX, WAITING_LANE_MAX};
+use crate::limits::{SITES_MAX, WAITING_LANE_MAX};
 use crate::remote::job::Job;
 use crate::route::next_hop::NextHop;
 
+pub(crate) mod age;
 mod hiring;
 mod in_hand;
+mod more;
+mod room;
 mod site;
 #[cfg(test)]
 mod tests;
 
+use age::{Age, ByAge};
+use hiring::Worker;
+pub(crate) use hiring::{Failed, WorkerId};
 use in_hand::InHand;
+pub(crate) use more::Refill;
 pub(crate) use site::Down;
-use site::{More, Site};
+use site::Site;
 
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +44,21 @@ pub struct Limits {
 #[derive(Debug)]
 pub(crate) struct Sites {
     sites: BTreeMap<NextHop, Site>,
-    /// Sites that could use one more worker, each once.
-    ready: VecDeque<NextHop>,
-    /// Sites of which the store has more.
+    /// Sites that could use one more worker, for jobs of each age.
+    ready: ByAge<VecDeque<NextHop>>,
+    /// Sites of which the store has more, and the one that was looked after last.
     overflowing: BTreeSet<NextHop>,
+    refilled: Option<NextHop>,
+    /// Sites that are remembered for their failures, and until when they are left alone.
+    sleeping: BTreeSet<(Timestamp, NextHop)>,
     in_hand: InHand,
-    /// Recipients that wait here: first attempts, and others.
-    fresh: usize,
-    again: usize,
-    workers: usize,
-    /// Workers that began with a retry: new mail always finds some others.
+    /// Recipients that wait here.
+    waiting: ByAge<usize>,
+    workers: BTreeMap<WorkerId, Worker>,
+    last_worker: u64,
+    /// Workers that work on retries: new mail always finds some others.
     retrying: usize,
+    hired_last: Age,
     limits: Limits,
 }
 
@@ -60,26 +73,20 @@ pub(crate) enum Offered {
     Down(Box<Due>, Down),
 }
 
-/// Where more mail for a site is to be found.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refill {
-    /// In the store, under these domains; so many are wanted of each beyond those in hand.
-    Domains(Vec<Host>),
-    /// Anywhere in the queue: it has to be gone through from its front.
-    Everything,
-}
-
 impl Sites {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             sites: BTreeMap::new(),
-            ready: VecDeque::new(),
+            ready: ByAge::default(),
             overflowing: BTreeSet::new(),
+            refilled: None,
+            sleeping: BTreeSet::new(),
             in_hand: InHand::default(),
-            fresh: 0,
-            again: 0,
-            workers: 0,
+            waiting: ByAge::default(),
+            workers: BTreeMap::new(),
+            last_worker: 0,
             retrying: 0,
+            hired_last: Age::Again,
             limits,
         }
     }
@@ -96,10 +103,9 @@ impl Sites {
         }
     }
 
-    /// Room for first attempts and for others, in recipients.
-    pub(crate) fn room(&self) -> (usize, usize) {
-        let room = |used: usize| WAITING_LANE_MAX.saturating_sub(used);
-        (room(self.fresh), room(self.again))
+    /// Room for recipients.
+    pub(crate) fn room(&self, age: Age) -> usize {
+        WAITING_LANE_MAX.saturating_sub(self.waiting[age])
     }
 
     /// Whether any recipient of an item is in hand or waits here.
@@ -107,67 +113,53 @@ impl Sites {
         self.in_hand.has_any_of(item)
     }
 
-    /// How many recipients are in hand or wait here.
-    pub(crate) fn in_hand(&self) -> usize {
-        self.in_hand.len()
+    /// Somebody looks into the queue, and will offer what he sees before he says that he has done so.
+    pub(crate) fn look_begins(&mut self) {
+        self.in_hand.look_begins();
     }
 
-    /// A recipient for `hop`.
+    pub(crate) fn look_ends(&mut self) {
+        self.in_hand.look_ends();
+    }
+
+    /// A recipient for `hop`. `own_pause` is what its last attempt was followed by.
     pub(crate) fn offer(
         &mut self,
         hop: &NextHop,
         due: Due,
         reason: &str,
+        own_pause: Option<Duration>,
         now: Timestamp,
     ) -> Offered {
         if self.in_hand.sees_again(&due) {
             return Offered::Taken;
         }
-        if !self.sites.contains_key(hop) && self.sites.len() >= SITES_MAX {
-            self.forget_idle(now);
-        }
-        let site = self.sites.entry(hop.clone()).or_default();
-        if let Some(down) = site.down_at(now)
-            && site.workers == 0
+        let age = Age::of(&due);
+        let used = self.waiting[age];
+        let site = self.site(hop);
+        if let Some(down) = &site.down
+            && down.keeps_back(own_pause, now)
         {
+            let down = down.clone();
             self.in_hand.take(&due);
-            return Offered::Down(Box::new(due), down.clone());
+            return Offered::Down(Box::new(due), down);
         }
-        site.down = None;
-        if site.waiting >= SITE_WAITING_MAX {
-            site.more.add(due.address.host);
+        if site.waiting[age] >= room::share(used - site.waiting[age]) {
+            site.more.add(&due);
             self.overflowing.insert(hop.clone());
             return Offered::NoRoom;
         }
-        *counter(&mut self.fresh, &mut self.again, &due) += 1;
         self.in_hand.take(&due);
-        site.add(due, reason);
+        self.waiting[age] += 1;
+        self.site(hop).add(due, reason);
         self.look(hop);
         Offered::Taken
     }
 
-    /// Jobs for a worker of `hop`: an equal share of what waits, at most `max`.
-    pub(crate) fn take(&mut self, hop: &NextHop, max: usize) -> Vec<Job> {
-        let Some(site) = self.sites.get_mut(hop) else {
-            return Vec::new();
-        };
-        let share = site.jobs.len().div_ceil(site.workers.max(1)).min(max);
-        let jobs: Vec<Job> = site.jobs.drain(..share).collect();
-        for due in jobs.iter().flat_map(|job| &job.recipients) {
-            site.waiting -= 1;
-            *counter(&mut self.fresh, &mut self.again, due) -= 1;
-        }
-        jobs
-    }
-
     /// Puts a job back to the front of its site: it is to be tried again at once.
     pub(crate) fn put_back(&mut self, hop: &NextHop, job: Job) {
-        let site = self.sites.entry(hop.clone()).or_default();
-        for due in &job.recipients {
-            site.waiting += 1;
-            *counter(&mut self.fresh, &mut self.again, due) += 1;
-        }
-        site.jobs.push_front(job);
+        self.waiting[job.age()] += job.recipients.len();
+        self.site(hop).put_back(job);
         self.look(hop);
     }
 
@@ -187,77 +179,45 @@ impl Sites {
         true
     }
 
-    /// Somebody was reached there.
-    pub(crate) fn up(&mut self, hop: &NextHop) {
-        if let Some(site) = self.sites.get_mut(hop) {
-            site.failures = 0;
-            site.down = None;
-        }
-    }
-
-    /// Nobody was reached there. While others of us are connected it only means that these are
-    /// enough; otherwise the site is down until `until`, told by how often it has failed, and what
-    /// waits for it comes back.
-    pub(crate) fn failed(
-        &mut self,
-        hop: &NextHop,
-        status: &Status,
-        until: impl FnOnce(u32) -> Timestamp,
-    ) -> Vec<Job> {
-        let Some(site) = self.sites.get_mut(hop) else {
-            return Vec::new();
-        };
-        if site.workers > 1 {
-            site.cap = Some(site.workers - 1);
-            return Vec::new();
-        }
-        let down = Down {
-            until: until(site.failures),
-            status: status.clone(),
-        };
-        site.failures = site.failures.saturating_add(1);
-        site.down = Some(down);
-        site.cap = None;
-        self.take(hop, usize::MAX)
-    }
-
     /// Every site may be tried at once.
     pub(crate) fn forgive(&mut self) {
-        for site in self.sites.values_mut() {
+        self.sleeping.clear();
+        self.sites.retain(|_, site| {
             site.down = None;
             site.failures = 0;
+            !site.is_idle()
+        });
+    }
+
+    /// The site of a next hop. There are more than so many only while mail waits for all of them.
+    fn site(&mut self, hop: &NextHop) -> &mut Site {
+        if self.sites.len() >= SITES_MAX && !self.sites.contains_key(hop) {
+            // The one that will be tried next anyway. Ends: each turn takes one out.
+            while let Some((_, old)) = self.sleeping.pop_first() {
+                if self.sites.get(&old).is_some_and(Site::is_idle) {
+                    self.sites.remove(&old);
+                    break;
+                }
+            }
+        }
+        self.sites.entry(hop.clone()).or_default()
+    }
+
+    /// Forgets a site with nothing to do, unless it is remembered for its failures.
+    fn tidy(&mut self, hop: &NextHop) {
+        let Some(site) = self.sites.get(hop).filter(|site| site.is_idle()) else {
+            return;
+        };
+        match &site.down {
+            Some(down) => drop(self.sleeping.insert((down.until, hop.clone()))),
+            None => drop(self.sites.remove(hop)),
         }
     }
 
-    /// Sites with little left to do here and more in the store.
-    pub(crate) fn take_hungry(&mut self) -> Vec<Refill> {
-        let mut wanted = Vec::new();
-        let sites = &mut self.sites;
-        self.overflowing.retain(|hop| {
-            let Some(site) = sites.get_mut(hop) else {
-                return false;
-            };
-            if site.waiting >= SITE_REFILL_BELOW {
-                return true;
-            }
-            match std::mem::take(&mut site.more) {
-                More::Nothing => {}
-                More::Domains(domains) => {
-                    wanted.push(Refill::Domains(domains.into_iter().collect()));
-                }
-                More::Anything => wanted.push(Refill::Everything),
-            }
-            false
-        });
-        wanted
+    /// Jobs wait here no more.
+    fn count_out(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            self.waiting[job.age()] -= job.recipients.len();
+        }
     }
-
-    /// Forgets sites that say nothing.
-    fn forget_idle(&mut self, now: Timestamp) {
-        self.sites.retain(|_, site| !site.says_nothing(now));
-    }
-}
-
-fn counter<'a>(fresh: &'a mut usize, again: &'a mut usize, due: &Due) -> &'a mut usize {
-    if due.attempts == 0 { fresh } else { again }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use mailtypes::{Domain, Envelope, ForwardPath, ItemId, Mailbox, Protocol, ReversePath, Timestamp};
 use net::dns::MapDns;
 use net::{Clock, Dial, DialError};
@@ -50,7 +51,8 @@ pub(crate) fn mailbox(text: &str) -> Mailbox {
 /// What a host of the network does with a connection: a line of its script each.
 ///
 /// `S text` says it; `C` waits for a line; `BODY` reads up to the final dot and keeps the body;
-/// `CUT` closes; `STALL` says nothing any more; `GRIEF` makes whoever connects panic.
+/// `CUT` closes; `STALL` says nothing any more; `GRIEF` makes whoever connects panic; with `NO PORT`
+/// this machine cannot connect, with `SILENCE` nobody answers.
 pub(crate) type Script = &'static [&'static str];
 
 /// A host that takes what it is given.
@@ -151,13 +153,20 @@ impl Dial for Hosts {
             return Err(DialError::Refused);
         };
         assert_ne!(script, ["GRIEF"], "as the test wants");
+        if script == ["NO PORT"] {
+            return Err(DialError::Local("no port is left".to_owned()));
+        }
+        if script == ["SILENCE"] {
+            std::future::pending::<()>().await;
+        }
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(self.clone().serve(theirs, script));
         Ok(ours)
     }
 }
 
-/// Everybody at example.org is Ann; everybody else is far away.
+/// Everybody at example.org is Ann; everybody else is far away. Whoever asks for somebody at
+/// lost.example is put off for ever, and at grief.example comes to grief.
 struct Everybody(AccountId);
 
 impl Addressing for Everybody {
@@ -167,6 +176,11 @@ impl Addressing for Everybody {
     ) -> Pin<Box<dyn Future<Output = Result<Vec<NewRecipient>, NotAddressed>> + Send + 'a>> {
         let destination = match address.host.to_string().as_str() {
             "example.org" => Destination::Account(self.0),
+            "lost.example" => {
+                let why = "it leads nowhere".to_owned();
+                return Box::pin(async { Err(NotAddressed::Later(why)) });
+            }
+            "grief.example" => panic!("as the test wants"),
             _ => Destination::Remote,
         };
         let recipient = recipient(&address.to_string(), destination);
@@ -250,6 +264,33 @@ impl World {
             Arc::clone(&self.wake),
         );
         tokio::spawn(deliverer.seeded(1).run(self.stop.subscribe()))
+    }
+
+    /// Many messages of Ann's, each to all of `to`.
+    pub(crate) async fn accept_many(&self, count: usize, to: &[&str]) -> Vec<ItemId> {
+        let to: Vec<_> = to.iter().map(|to| (*to, Destination::Remote)).collect();
+        join_all((0..count).map(|_| self.accept(&to))).await
+    }
+
+    /// Waits until all recipients of all messages have been attempted, or are at their end.
+    pub(crate) async fn attended(&self, items: &[ItemId]) {
+        for item in items {
+            let last = self.story(*item).await.recipients.len() - 1;
+            for n in 0..=last {
+                self.seen_to(*item, n).await;
+            }
+        }
+    }
+
+    async fn seen_to(&self, item: ItemId, n: usize) {
+        for _ in 0..1000 {
+            let recipient = &self.story(item).await.recipients[n];
+            if recipient.attempts > 0 || recipient.due.is_none() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("nobody cares for recipient {n} of {item}");
     }
 
     /// A message of Ann's.

@@ -7,6 +7,7 @@ use store::{Action, Destination, EventKind, RecipientState, Store};
 use crate::limits::POLL;
 use crate::testing::{TAKES, World};
 
+mod crowds;
 mod out_of_turn;
 mod stopping;
 
@@ -302,6 +303,8 @@ async fn a_maildir_gets_the_mail_of_its_account() {
     assert_eq!(files.len(), 1);
     let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
     assert!(text.starts_with("Return-Path: <bob@example.net>\nDelivered-To: ann@example.org\n"));
+    // The one that it brought is gone. RFC 5321 §4.4
+    assert_eq!(text.matches("Return-Path:").count(), 1, "{text}");
     world.end(task).await;
 }
 
@@ -322,6 +325,30 @@ async fn many_messages_share_connections() {
     let connections = world.hosts.dialed().len();
     assert!(connections <= 4, "{connections} connections");
     assert_eq!(world.hosts.bodies.lock().unwrap().len(), 200);
+    world.end(task).await;
+}
+
+#[tokio::test]
+async fn a_report_names_the_host_of_a_kept_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.dns.set("MX far.example 60 10 mx.far.example");
+    world.dns.set("A mx.far.example 60 192.0.2.1");
+    world.hosts.set("192.0.2.1:25", TAKES);
+    let task = world.start();
+    for (to, state) in [
+        ("x@far.example", RecipientState::Delivered),
+        ("nobody@far.example", RecipientState::Bounced),
+    ] {
+        let item = world.accept(&[(to, REMOTE)]).await;
+        world.wait_for(item, 0, state, 1).await;
+    }
+    assert_eq!(world.hosts.dialed(), ["192.0.2.1:25"], "it was kept");
+    let report = world.inbox(1).await.remove(0);
+    assert!(
+        report.contains("\r\nRemote-MTA: dns; mx.far.example (192.0.2.1)\r\n"),
+        "{report}"
+    );
     world.end(task).await;
 }
 

@@ -68,7 +68,7 @@ pub enum Kind {
 pub struct Recipient<'a> {
     /// The final address.
     pub address: &'a Mailbox,
-    /// What the sender wrote, when it is another address.
+    /// What the sender wrote, when it is another address: for people.
     pub original: Option<&'a str>,
     /// What happened.
     pub status: &'a Status,
@@ -81,7 +81,7 @@ pub struct Recipient<'a> {
 /// A server and what it said.
 #[derive(Clone, Debug)]
 pub struct Remote<'a> {
-    /// Its name.
+    /// Its name, or its address in brackets.
     pub host: &'a str,
     /// Its address.
     pub ip: Option<IpAddr>,
@@ -91,21 +91,37 @@ pub struct Remote<'a> {
     pub reply: &'a str,
 }
 
+/// A report as it goes into the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// All of it.
+    pub octets: Vec<u8>,
+    /// The header section in octets, with the empty line.
+    pub header_len: u64,
+    /// The longest line in octets, without CRLF.
+    pub longest_line: u64,
+}
+
+// todo RFC 3461 §4: NOTIFY, RET, ENVID and ORCPT are not offered; with them come
+// Original-Recipient (RFC 3464 §2.3.1) and Original-Envelope-Id.
 /// Writes a report, with CRLF and in ASCII.
-pub fn write(report: &Report<'_>) -> Vec<u8> {
-    let mut parts = [
-        words::part(report),
-        status::part(report),
-        returned::part(report),
-    ];
+pub fn write(report: &Report<'_>) -> Written {
+    let mut parts = vec![words::part(report), status::part(report)];
+    parts.extend(returned::part(report));
     let boundary = free_boundary(report.boundary, &parts);
     let mut out = header(report, &boundary);
-    for part in &mut parts {
+    let header_len = out.len() as u64;
+    out.push_str("This is a report in MIME format. Its first part is for people.\r\n");
+    for part in &parts {
         out.push_str(&format!("\r\n--{boundary}\r\n"));
         out.push_str(part);
     }
     out.push_str(&format!("\r\n--{boundary}--\r\n"));
-    out.into_bytes()
+    Written {
+        header_len,
+        longest_line: out.split("\r\n").map(str::len).max().unwrap_or(0) as u64,
+        octets: out.into_bytes(),
+    }
 }
 
 // RFC 5322 §3.6, RFC 3464 §2, RFC 3834 §5
@@ -137,7 +153,7 @@ fn header(report: &Report<'_>, boundary: &str) -> String {
         "Content-Type",
         &format!("multipart/report; report-type=delivery-status;\r\n boundary=\"{boundary}\""),
     );
-    out.push_str("\r\nThis is a report in MIME format. Its first part is for people.\r\n");
+    out.push_str("\r\n");
     out
 }
 

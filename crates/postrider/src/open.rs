@@ -36,6 +36,12 @@ pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
             let way_out = "put the database back from a copy, or move the folder `bodies` away";
             Failure::new(code::DATAERR, cause, way_out)
         }
+        OpenError::Journal(_) => {
+            let cause = format!("cannot open the data folder {name}: {error}");
+            let way_out = "start the version of postrider that ran last, and stop it in order; \
+                           nothing was changed";
+            Failure::new(code::DATAERR, cause, way_out)
+        }
         OpenError::Database(_) | OpenError::Log(_) => {
             let cause = format!("cannot open the data folder {name}: {error}");
             let way_out = "look at the disk and at the owner of the files in the folder";

@@ -132,6 +132,10 @@ mod tests {
         let recipients = [
             recipient("ann@example.org", Destination::Account(AccountId(1))),
             recipient("bob@elsewhere.example", Destination::Remote),
+            NewRecipient {
+                via: vec![Mailbox::parse("eve@example.org").unwrap()],
+                ..recipient("eve@elsewhere.example", Destination::Remote)
+            },
         ];
         let facts = MessageFacts {
             header: &header,
@@ -160,6 +164,9 @@ mod tests {
         );
         check(3, &["ann+list@example.org"], None, Ok(()));
         check(3, &["bob@elsewhere.example"], None, Ok(())); // for the next host to say
+        // Eve's mail goes on from here, with her mark; it has come back.
+        check(3, &["eve@example.org"], None, Err((554, "5.4.6")));
+        check(3, &["eve@elsewhere.example"], None, Ok(()));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A segment starts with its own header; each record has a header with the id, the length and the
 //! checksum of its body. Rows in the database say where a body lies and how far commits go; the
-//! headers serve whoever must read the files without the database.
+//! headers serve whoever must read the files without the database. Between the bodies lie entries of
+//! the journal: what the index would hold if it had been committed with each turn.
 
 use std::io;
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use crate::limits::SEGMENT_LEN_MAX;
 
 mod reader;
 mod record;
+mod scan;
 
 pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf};
+use record::entry_header;
 pub(crate) use record::{RECORD_HEADER_LEN, SEGMENT_HEADER_LEN, record_header, segment_header};
+pub(crate) use scan::Scan;
 
 /// Where a body lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,59 +108,122 @@ impl BodyLog {
         }
     }
 
+    /// Whether the next octets want a new segment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_none_or(|open| open.end >= SEGMENT_LEN_MAX)
+    }
+
+    /// Goes on with a new segment.
+    pub(crate) fn turn_over(&mut self) -> Result<(), AppendError> {
+        self.open = Some(create_segment(&*self.disk, &self.numbers)?);
+        Ok(())
+    }
+
+    /// Writes no more into the open segment: nobody knows whether a commit has named it.
+    pub(crate) fn leave(&mut self) {
+        self.open = None;
+    }
+
     /// Appends bodies and forces them down: all of them or none. The end moves on even when a
     /// later commit fails, because that commit may yet turn out to have happened.
     pub(crate) fn append(&mut self, records: &[Record<'_>]) -> Result<Vec<Place>, AppendError> {
-        if self
-            .open
-            .as_ref()
-            .is_none_or(|open| open.end >= SEGMENT_LEN_MAX)
-        {
-            self.open = Some(create_segment(&*self.disk, &self.numbers)?);
+        if self.is_full() {
+            self.turn_over()?;
         }
-        let Some(open) = self.open.as_mut() else {
-            return Err(AppendError::Write(io::Error::other("no open segment")));
-        };
-        let mut buffer = Vec::with_capacity(
-            records
-                .iter()
-                .map(|r| r.octets.len() + RECORD_HEADER_LEN)
-                .sum::<usize>(),
-        );
-        let places = records
-            .iter()
-            .map(|record| {
-                buffer.extend(record_header(
-                    record.id,
-                    record.octets.len() as u64,
-                    record.crc,
-                ));
-                let at = open.end + buffer.len() as u64;
-                buffer.extend(record.octets);
-                let length = record.octets.len() as u64;
-                Place {
-                    segment: open.id,
-                    at,
-                    length,
-                    crc: record.crc,
-                }
-            })
-            .collect();
+        let mut sheet = self.sheet()?;
+        let places = records.iter().map(|record| sheet.body(record)).collect();
+        self.write(&sheet)?;
+        Ok(places)
+    }
+
+    /// An empty sheet, to be written behind the end.
+    pub(crate) fn sheet(&self) -> Result<Sheet, AppendError> {
+        let open = self.open.as_ref();
+        let (segment, at) = open
+            .map(|open| (open.id, open.end))
+            .ok_or_else(no_segment)?;
+        Ok(Sheet::new(segment, at))
+    }
+
+    /// Writes a sheet behind the end and forces it down, or nothing of it counts.
+    pub(crate) fn write(&mut self, sheet: &Sheet) -> Result<(), AppendError> {
+        let open = self.open.as_mut().ok_or_else(no_segment)?;
         open.file
-            .write_all_at(&buffer, open.end)
+            .write_all_at(&sheet.octets, open.end)
             .map_err(AppendError::Write)?;
         if let Err(error) = open.file.sync_data() {
             let segment = open.id;
             self.open = None;
             return Err(AppendError::Sync { segment, error });
         }
-        open.end += buffer.len() as u64;
-        Ok(places)
+        open.end += sheet.octets.len() as u64;
+        Ok(())
     }
 
     /// The segment that takes new bodies, and its end.
     pub(crate) fn open_end(&self) -> Option<(i64, u64)> {
         self.open.as_ref().map(|open| (open.id, open.end))
+    }
+}
+
+fn no_segment() -> AppendError {
+    AppendError::Write(io::Error::other("no open segment"))
+}
+
+/// Records that go behind the end of a segment together.
+pub(crate) struct Sheet {
+    segment: i64,
+    at: u64,
+    octets: Vec<u8>,
+}
+
+impl Sheet {
+    pub(crate) fn new(segment: i64, at: u64) -> Self {
+        let octets = Vec::new();
+        Self {
+            segment,
+            at,
+            octets,
+        }
+    }
+
+    pub(crate) fn as_octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// Where a body lies that is added now.
+    pub(crate) fn place(&self, length: u64, crc: u32) -> Place {
+        Place {
+            segment: self.segment,
+            at: self.at + (self.octets.len() + RECORD_HEADER_LEN) as u64,
+            length,
+            crc,
+        }
+    }
+
+    /// Adds a body.
+    pub(crate) fn body(&mut self, record: &Record<'_>) -> Place {
+        let length = record.octets.len() as u64;
+        let place = self.place(length, record.crc);
+        self.octets
+            .extend(record_header(record.id, length, record.crc));
+        self.octets.extend(record.octets);
+        place
+    }
+
+    /// Adds the journal entry that ends the sheet.
+    pub(crate) fn entry(&mut self, redo: &[u8]) {
+        let crc = crc32c::crc32c(redo);
+        self.octets
+            .extend(entry_header(self.at, redo.len() as u64, crc));
+        self.octets.extend(redo);
+    }
+
+    /// The segment, and its end when the sheet has been written.
+    pub(crate) fn end(&self) -> (i64, u64) {
+        (self.segment, self.at + self.octets.len() as u64)
     }
 }
 

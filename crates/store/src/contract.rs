@@ -7,8 +7,8 @@ use mailtypes::{Host, ItemId, Mailbox, Timestamp};
 
 use crate::{
     About, AcceptError, Account, AccountDelivery, AccountId, Action, Alias, Attempt, AuditReport,
-    Begun, CheckReport, Cursor, DirectoryError, Draft, Due, DuePage, EntryView, ItemView, Lane,
-    Lease, Listing, LocalDelivery, LocalOutcome, MessageReader, NewItem, OperateError, QueueLine,
+    Begun, CheckReport, Cursor, DirectoryError, Draft, DuePage, EntryView, ItemView, Lane, Lease,
+    Listing, LocalDelivery, LocalOutcome, MessageReader, NewItem, OperateError, QueueLine,
     ReadError, ReportError, Selection, StoreError,
 };
 
@@ -60,14 +60,15 @@ pub trait Store: Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
 
-    /// Recipients at one host that is not ours that are due now in the leased shards, earliest
-    /// first.
+    /// The same for one host that is not ours, and what waits in a lane for it.
     fn due_at(
         &self,
         lease: &Lease,
         host: &Host,
+        lane: Lane,
+        after: Option<Cursor>,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Due>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
 
     /// When the next recipient of the leased shards becomes due, of those that are due later than
     /// `after`; `None` when none waits.
@@ -246,6 +247,13 @@ pub trait Store: Clone + Send + Sync + 'static {
         &self,
         items: Vec<(ItemId, bool)>,
     ) -> impl Future<Output = Vec<Result<Option<MessageReader>, ReadError>>> + Send;
+
+    /// Opens the message of a queue item as the last server on its way hands it over: without the
+    /// `Return-Path` fields that it brought. RFC 5321 §4.4
+    fn open_final(
+        &self,
+        item: ItemId,
+    ) -> impl Future<Output = Result<Option<MessageReader>, ReadError>> + Send;
 
     /// Opens one of them, to be read piece by piece.
     fn open_item(

@@ -9,7 +9,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use mailtypes::ItemId;
@@ -29,14 +29,17 @@ mod contract;
 mod database;
 mod evacuate;
 mod folder;
+mod fresh;
 mod handle;
 mod housekeeping;
 mod ids;
+mod journal;
 mod keeper;
 mod lock;
 mod order;
 mod orders;
 mod queries;
+mod reading;
 mod recover;
 mod room;
 mod rows;
@@ -50,6 +53,7 @@ mod writer;
 mod tests;
 
 pub use handle::Clock;
+pub(crate) use journal::redo;
 pub use lock::LockHolder;
 pub(crate) use source::Source;
 
@@ -97,8 +101,9 @@ struct Inner {
     ids: ids::Ids,
     room: room::Room,
     cache: Arc<cache::DirectoryCache>,
-    /// See [`writer::Writer`].
-    settled: Arc<AtomicI64>,
+    fresh: Arc<fresh::Fresh>,
+    /// Whether something is promised that readers do not see yet.
+    ahead: Arc<AtomicBool>,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -149,6 +154,9 @@ pub enum OpenError {
     /// The body log or a thread does not start.
     #[error("the body log cannot be opened: {0}")]
     Log(#[from] std::io::Error),
+    /// What the journal promises cannot be repeated. It lies in the log as before.
+    #[error("what was accepted before the server stopped cannot be taken over: {0}")]
+    Journal(String),
 }
 
 fn holder(holder: &LockHolder) -> String {
@@ -174,19 +182,31 @@ impl Embedded {
         if fresh && recover::has_segments(&*disk)? {
             return Err(OpenError::NoDatabase { path });
         }
-        let db = database::open(&path)?;
-        database::shorten_waits(&db, (options.clock)())?;
-        let (log, numbers) = recover::recover(&db, &disk)?;
+        let now = (options.clock)();
+        let mut db = database::connect_known(&path)?;
+        let (log, numbers) = if fresh {
+            database::migrate(&mut db)?;
+            recover::recover(&db, &disk, now)?
+        } else {
+            // The journal speaks the language of the schema that it was written under.
+            let recovered = recover::recover(&db, &disk, now)?;
+            database::migrate(&mut db)?;
+            recovered
+        };
+        database::shorten_waits(&db, now)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)
         })?;
         let accepting = Arc::new(AtomicBool::new(true));
-        let settled = Arc::new(AtomicI64::new((options.clock)().as_millis()));
+        let ahead = journal::ahead::Ahead::default();
+        let shown = ahead.shown();
         let bodies = BodyReader::new(Arc::clone(&disk));
         let epochs = database::load_epochs(&db)?;
         let cache = Arc::<cache::DirectoryCache>::default();
+        let fresh = Arc::<fresh::Fresh>::default();
         let writer = writer::Writer {
             cache: Arc::clone(&cache),
+            fresh: Arc::clone(&fresh),
             path: path.clone(),
             db: Some(db),
             log,
@@ -195,7 +215,7 @@ impl Embedded {
             epochs,
             suspect: std::collections::VecDeque::new(),
             accepting: Arc::clone(&accepting),
-            settled: Arc::clone(&settled),
+            ahead,
         };
         let writer = start::writer(&options, &path, writer)?;
         let inner = Inner {
@@ -203,7 +223,8 @@ impl Embedded {
             ids: ids::Ids::new(start::rng(options.seed), ItemId::from_i64(last)),
             room: room::Room::new(Arc::clone(&disk), accepting),
             cache,
-            settled,
+            fresh,
+            ahead: shown,
             _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             readers: start::readers(&options, &path)?,

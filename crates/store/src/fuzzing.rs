@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::body_log::{OpenBody, Place, RECORD_HEADER_LEN, record_header};
+use crate::body_log::{OpenBody, Place, RECORD_HEADER_LEN, Record, Scan, Sheet, record_header};
 use crate::disk::DiskFile;
+use crate::embedded::redo;
 use crate::spans::Spans;
 
 /// Takes `bytes` for a segment file and a row that points into it: reading never panics, and only
@@ -51,6 +52,30 @@ pub fn body_log_reader(bytes: &[u8]) {
         file: Arc::new(Content(good)),
     };
     assert!(matches!(body.verify(7), Ok(None)));
+}
+
+/// Takes `bytes` for what lies behind the last commit, and for an entry of the journal: both are read
+/// without a panic, what is found ends inside the file, and an entry in good order is found.
+pub fn journal(bytes: &[u8]) {
+    redo::walk(bytes);
+    let tail = Content(bytes.to_vec());
+    let mut scan = Scan::new(&tail, 0).expect("it has a length");
+    while let Ok(Some(entry)) = scan.next() {
+        redo::walk(&entry);
+    }
+    assert!(scan.end() <= bytes.len() as u64);
+    let mut sheet = Sheet::new(1, 0);
+    let crc = crc32c::crc32c(bytes);
+    sheet.body(&Record {
+        id: 7,
+        octets: bytes,
+        crc,
+    });
+    sheet.entry(bytes);
+    let whole = Content(sheet.as_octets().to_vec());
+    let mut scan = Scan::new(&whole, 0).expect("it has a length");
+    assert!(matches!(scan.next(), Ok(Some(entry)) if entry == bytes));
+    assert!(matches!(scan.next(), Ok(None)));
 }
 
 /// Takes `bytes` for the list of spans in a row: what reads back writes the same octets.

@@ -126,6 +126,28 @@ pub struct Cursor {
     pub(crate) recipient: u32,
 }
 
+impl Cursor {
+    /// In front of everything.
+    pub(crate) const FRONT: Self = Self {
+        due: i64::MIN,
+        item: 0,
+        recipient: 0,
+    };
+
+    /// The place to go on from so that `due` is the first that is found.
+    pub fn before(due: &Due) -> Self {
+        let (item, recipient) = match due.recipient.checked_sub(1) {
+            Some(recipient) => (due.item.as_i64(), recipient),
+            None => (due.item.as_i64() - 1, u32::MAX),
+        };
+        Self {
+            due: due.due.as_millis(),
+            item,
+            recipient,
+        }
+    }
+}
+
 /// Some of what is due in a lane.
 #[derive(Clone, Debug)]
 pub struct DuePage {

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const DRAFT_MEMORY_MAX: usize = 256 * 1024;
 /// All drafts in memory together, in octets; beyond it drafts go to disk early.
 pub const DRAFTS_MEMORY_MAX: usize = 64 * 1024 * 1024;
+/// Messages kept in memory between their acceptance and their first opening, in octets.
+pub const FRESH_MEMORY_MAX: usize = 16 * 1024 * 1024;
 /// A draft on disk is forced down each time this many octets have come.
 pub const DRAFT_SYNC_EVERY: u64 = 32 * 1024 * 1024;
 /// A segment of the body log takes no new body beyond this size, in octets.
@@ -14,6 +16,10 @@ pub const SEGMENT_LEN_MAX: u64 = 64 * 1024 * 1024;
 pub const TURN_BODY_MAX: usize = 1024 * 1024;
 /// The writer takes at most this many requests in one turn.
 pub const TURN_REQUESTS_MAX: usize = 256;
+/// What the journal promises is committed after so long.
+pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
+/// And when there are so many octets of it, so that a start has little to repeat.
+pub const COMMIT_OCTETS_MAX: usize = 2 * 1024 * 1024;
 /// Requests that may wait for the writer; more wait in front of the door.
 pub const WRITER_QUEUE_MAX: usize = 4096;
 /// Local recipients of one delivery request, so that other work gets in between.

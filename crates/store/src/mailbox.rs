@@ -39,11 +39,15 @@ impl MessageReader {
         }
     }
 
-    /// A message that has been read.
-    pub(crate) fn of_octets(octets: Vec<u8>) -> Self {
+    /// A message that has been read, in pieces.
+    pub(crate) fn of_octets(pieces: Vec<Vec<u8>>) -> Self {
         Self {
-            size: octets.len() as u64,
-            spans: vec![Span::Text(octets)].into_iter(),
+            size: pieces.iter().map(|piece| piece.len() as u64).sum(),
+            spans: pieces
+                .into_iter()
+                .map(Span::Text)
+                .collect::<Vec<_>>()
+                .into_iter(),
             now: None,
             source: None,
         }

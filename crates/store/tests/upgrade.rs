@@ -17,7 +17,7 @@ use store::{
 mod kit;
 use kit::*;
 
-const SCHEMAS: &[u32] = &[1, 2];
+const SCHEMAS: &[u32] = &[1, 2, 3];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_folder_of_each_schema_opens_and_loses_nothing() {

@@ -93,7 +93,7 @@ async fn check_target(
     Err(Refusal::new(Kind::NoUser, text))
 }
 
-/// Follows aliases from the targets on; whoever meets `address` again would go in a circle.
+/// Follows aliases and accounts that send their mail on, from the targets on; whoever meets `address` again would go in a circle.
 async fn check_loop(
     store: &impl Store,
     address: &Mailbox,
@@ -116,8 +116,11 @@ async fn check_loop(
                 let text = format!("{address} would stand for more than {FOLLOWED_MAX} addresses");
                 return Err(Refusal::new(Kind::Data, text));
             }
-            if let Some(Listing::Alias(next)) = listing(store, &target).await? {
-                deeper.extend(next);
+            match listing(store, &target).await? {
+                Some(Listing::Alias(next) | Listing::Forward { to: next, .. }) => {
+                    deeper.extend(next);
+                }
+                Some(Listing::Account(_)) | None => {}
             }
         }
         if deeper.is_empty() {
@@ -153,3 +156,6 @@ const TARGETS_MAX: usize = 1000;
 const DEPTH_MAX: usize = 10;
 /// Addresses behind one alias in all: what the receiving side takes in one envelope.
 const FOLLOWED_MAX: usize = 1000;
+
+#[cfg(test)]
+mod tests;

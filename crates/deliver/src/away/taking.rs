@@ -2,79 +2,86 @@
 
 use std::time::Duration;
 
-use mailtypes::{EnhancedCode, Host, Status};
+use mailtypes::{EnhancedCode, Status};
 use net::Dial;
 use net::dns::Dns;
-use store::{Cursor, Due, Lane, Lease, Store, StoreError};
+use store::{Cursor, Due, DuePage, Lease, Store, StoreError};
 
 use super::Away;
-use crate::limits::{IDLE_MIN, SITE_WAITING_MAX, WINDOW};
+use crate::limits::{IDLE_MIN, REFILLS_AT_ONCE, WINDOW};
 use crate::outcome::Ending;
 use crate::remote::trail::Trail;
+use crate::route::next_hop::NextHop;
 use crate::route::table::Way;
-use crate::sites::{Offered, Refill};
+use crate::sites::age::Age;
+use crate::sites::{Down, Offered, Refill};
 
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     /// Goes on through one lane. When there may be more, how soon to look again.
     pub(super) async fn walk(
         &mut self,
         lease: &Lease,
-        lane: Lane,
+        age: Age,
     ) -> Result<Option<Duration>, StoreError> {
-        let (fresh, again) = self.shared.sites().room();
-        let room = if lane == Lane::Fresh { fresh } else { again };
-        let limit = room.min(WINDOW);
+        let limit = self.shared.sites().room(age).min(WINDOW);
         if limit == 0 {
             return Ok(None);
         }
-        let at = *self.place(lane);
-        let page = self.shared.store.due(lease, lane, at, limit).await?;
+        let at = self.places[age];
+        let store = &self.shared.store;
+        self.shared.sites().look_begins();
+        let page = store.due(lease, age.lane(), at, limit).await?;
         let full = page.due.len() >= limit;
         let is_further = at != page.next;
-        *self.place(lane) = page.next;
-        self.offer_all(page.due).await;
+        self.places[age] = page.next;
+        self.offer_all(page.due, None).await;
         // The same page again tells more only when its moment is over.
         let soon = if is_further { Duration::ZERO } else { IDLE_MIN };
         Ok(full.then_some(soon))
     }
 
-    /// How far a lane has been gone through.
-    fn place(&mut self, lane: Lane) -> &mut Option<Cursor> {
-        if lane == Lane::Fresh {
-            &mut self.fresh
-        } else {
-            &mut self.again
-        }
-    }
-
-    /// Looks for more mail where a next hop has little left.
-    pub(super) async fn refill(&mut self, lease: &Lease) -> Result<(), StoreError> {
-        let wanted = self.shared.sites().take_hungry();
-        for refill in wanted {
-            match refill {
-                Refill::Everything => (self.fresh, self.again) = (None, None),
-                Refill::Domains(hosts) => {
-                    for host in hosts {
-                        self.refill_from(lease, &host).await?;
-                    }
-                }
+    /// Looks for more mail where a next hop has little left. When there may be more, how soon to
+    /// look again.
+    pub(super) async fn refill(&mut self, lease: &Lease) -> Result<Option<Duration>, StoreError> {
+        for _ in 0..REFILLS_AT_ONCE {
+            let Some(refill) = self.shared.sites().next_refill() else {
+                return Ok(None);
+            };
+            let page = self.more(lease, &refill).await?;
+            let full = page.due.len() >= refill.limit;
+            let given = self.offer_all(page.due, Some(&refill.hop)).await;
+            let next = match given.stopped {
+                Some(before) => Some(before),
+                None if full => Some(page.next.unwrap_or(refill.after)),
+                None => None,
+            };
+            self.shared.sites().went_on(&refill, next);
+            if next == Some(refill.after) {
+                return Ok(Some(IDLE_MIN));
+            }
+            if given.kept_back {
+                // Whoever writes that down has enough for one round.
+                break;
             }
         }
-        Ok(())
+        Ok(Some(Duration::ZERO))
     }
 
-    async fn refill_from(&mut self, lease: &Lease, host: &Host) -> Result<(), StoreError> {
-        // What is in hand is due still, and comes first.
-        let in_hand = self.shared.sites().in_hand().min(SITE_WAITING_MAX);
-        let limit = in_hand + SITE_WAITING_MAX;
-        let due = self.shared.store.due_at(lease, host, limit).await?;
-        self.offer_all(due).await;
-        Ok(())
+    async fn more(&self, lease: &Lease, refill: &Refill) -> Result<DuePage, StoreError> {
+        let store = &self.shared.store;
+        let (lane, after, limit) = (refill.age.lane(), Some(refill.after), refill.limit);
+        self.shared.sites().look_begins();
+        match &refill.domain {
+            Some(host) => store.due_at(lease, host, lane, after, limit).await,
+            None => store.due(lease, lane, after, limit).await,
+        }
     }
 
-    async fn offer_all(&mut self, all: Vec<Due>) {
+    /// Gives recipients to their sites; `until_full` stops when there is no room for that one.
+    async fn offer_all(&mut self, all: Vec<Due>, until_full: Option<&NextHop>) -> Given {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
+        let mut given = Given::default();
         for due in all {
             let Way { hop, reason } = settings.routes.way(&due.address.host, &settings.own);
             let Some(hop) = hop else {
@@ -87,15 +94,40 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
                 continue;
             }
-            let offered = self.shared.sites().offer(&hop, due, &reason, now);
-            if let Offered::Down(due, down) = offered {
-                let mut status = down.status;
-                status.text = format!("not tried, since a moment ago: {}", status.text);
-                let trail = Trail::new(hop.to_string(), reason);
-                self.shared.tell(*due, Ending::Later(status), &trail).await;
+            let before = Cursor::before(&due);
+            let made = due.attempts.checked_sub(1);
+            let own_pause = made.map(|made| settings.schedule.steady(made));
+            let offered = self
+                .shared
+                .sites()
+                .offer(&hop, due, &reason, own_pause, now);
+            match offered {
+                Offered::Taken => {}
+                Offered::NoRoom if until_full == Some(&hop) => {
+                    given.stopped = Some(before);
+                    break;
+                }
+                Offered::NoRoom => {}
+                Offered::Down(due, down) => {
+                    given.kept_back = true;
+                    self.keep_back(*due, down, &hop, reason).await;
+                }
             }
         }
+        self.shared.sites().look_ends();
         self.shared.calls.notify_waiters();
+        given
+    }
+
+    async fn keep_back(&self, due: Due, down: Down, hop: &NextHop, reason: String) {
+        let Down { until, status, .. } = down;
+        let mut code = status.code;
+        // It may be for good that the host refuses; not trying is not.
+        code.class = 4;
+        let text = format!("not tried, since a moment ago: {}", status.text);
+        let trail = Trail::new(hop.to_string(), reason);
+        let ending = Ending::KeptBack(Status::new(code, text), until);
+        self.shared.tell(due, ending, &trail).await;
     }
 
     async fn nowhere(&self, due: Due, reason: &str) {
@@ -106,4 +138,13 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let trail = Trail::new("nowhere".to_owned(), reason.to_owned());
         self.shared.tell(due, Ending::Never(status), &trail).await;
     }
+}
+
+/// What came of offering some recipients.
+#[derive(Default)]
+struct Given {
+    /// There was no room any more for the one behind this place.
+    stopped: Option<Cursor>,
+    /// Some were not tried, because their next hop is down.
+    kept_back: bool,
 }

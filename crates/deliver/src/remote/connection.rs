@@ -27,6 +27,8 @@ pub(crate) struct Connection<T> {
     look: fn(&mut T, &mut [u8]) -> io::Result<Option<usize>>,
     /// The host and its address, for people.
     pub(crate) name: String,
+    /// Its name alone.
+    pub(crate) host: String,
     pub(crate) address: SocketAddr,
     /// Transactions that it has seen.
     pub(crate) used: u32,
@@ -62,11 +64,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             buffer: vec![0; READ_LEN].into(),
             look: D::look,
             name,
+            host: trail.tried().to_owned(),
             address,
             used: 0,
         };
         let event = connection.drive().await;
-        trail.said(&connection.machine.take_trail());
+        connection.told(trail);
         match event {
             Some(ClientEvent::NotReady(refusal)) => {
                 connection.drive().await;
@@ -101,7 +104,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 Progress::Finished(answers) => break answers,
             }
         };
-        trail.said(&self.machine.take_trail());
+        self.told(trail);
         match unread {
             Some(error) => Err(error),
             None => Ok(answers),
@@ -116,7 +119,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 break answers;
             }
         };
-        trail.said(&self.machine.take_trail());
+        self.told(trail);
         answers
     }
 
@@ -152,6 +155,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 Err(error) => self.lost(&error),
             }
         }
+    }
+
+    fn told(&mut self, trail: &mut Trail) {
+        let unkept = self.machine.trail_left_out();
+        trail.said(&self.machine.take_trail(), unkept);
     }
 
     async fn send_body(&mut self, mark: &str, source: &mut Source) -> Result<(), store::ReadError> {

@@ -11,45 +11,47 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use store::{Begun, Due, Store};
 
+use super::bag::{Bag, Left};
 use super::connection::Connection;
 use super::job::Job;
 use super::judge::{self, Circumstances, Next};
 use super::message::Source;
-use super::reach::{self, Nobody, Plan};
+use super::reach::Plan;
 use super::trail::Trail;
-use super::visit::{Bag, Watch};
-use crate::limits::{LAST_TRANSACTION, MESSAGES_PER_CONNECTION};
+use super::visit::Watch;
+use crate::limits::LAST_TRANSACTION;
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
+use crate::sites::WorkerId;
+
+mod connecting;
+mod nobody;
 
 /// The hands of a worker: its connection, and the hosts that it may still try.
 pub(crate) struct Handover<S, R, D: Dial> {
     shared: Arc<Shared<S, R, D>>,
     hop: NextHop,
+    /// `None`: the job is watched, and nobody of the site.
+    id: Option<WorkerId>,
     bag: Arc<Bag>,
     connection: Option<Connection<D::Stream>>,
     plan: Plan,
     rng: SmallRng,
 }
 
-/// A recipient whom the next host is to be asked about, and what the last one said.
-struct Left {
-    job: Job,
-    status: Status,
-    trail: Trail,
-}
-
 impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     pub(crate) fn new(
         shared: Arc<Shared<S, R, D>>,
         hop: NextHop,
+        id: Option<WorkerId>,
         bag: Arc<Bag>,
         seed: u64,
     ) -> Self {
         Self {
             shared,
             hop,
+            id,
             bag,
             connection: None,
             plan: Plan::default(),
@@ -77,33 +79,75 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
     }
 
-    /// Works through the bag.
-    pub(crate) async fn work(&mut self, watch: Watch) {
-        let mut sources = self.begin(watch).await;
-        let mut left = Vec::new();
+    /// Works through the bag. False when there is no more to be done here: nobody was reached, or
+    /// nothing can begin.
+    pub(crate) async fn work(&mut self, watch: Watch) -> bool {
+        let Some(mut sources) = self.begin(watch).await else {
+            return false;
+        };
+        let mut goes_on = true;
         while let Some(job) = self.bag.next() {
             let source = sources.pop_front().flatten();
-            let trail = Trail::new(self.hop.to_string(), job.reason.clone());
-            left.extend(self.one(job, source, trail, false).await);
-        }
-        // What the first host has put off goes on to the next one.
-        while !left.is_empty() {
-            self.quit().await;
-            let now = std::mem::take(&mut left);
-            for Left { job, status, trail } in now {
-                if self.is_connected() || self.plan.has_more() {
-                    left.extend(self.one(job, None, trail, true).await);
-                } else {
-                    self.shared
-                        .tell_all(&job.recipients, &Ending::Later(status), &trail)
-                        .await;
+            let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+            let began = self.shared.clock.now();
+            let shared = Arc::clone(&self.shared);
+            let connected = tokio::select! {
+                biased;
+                () = shared.stopped() => {
+                    stopped(&shared, &job, &trail).await;
+                    continue;
+                }
+                connected = self.connect(&mut trail) => connected,
+            };
+            match connected {
+                Ok(()) => self.one(job, source, trail).await,
+                Err(nobody) => {
+                    self.nobody(job, &nobody, began, &trail).await;
+                    goes_on = false;
                 }
             }
         }
+        self.go_on_with_others().await;
+        goes_on
+    }
+
+    /// What the first host has put off goes on to the next one.
+    async fn go_on_with_others(&mut self) {
+        while self.bag.left_len() > 0 {
+            self.quit().await;
+            for _ in 0..self.bag.left_len() {
+                let Some(Left {
+                    job,
+                    status,
+                    mut trail,
+                }) = self.bag.next_left()
+                else {
+                    break;
+                };
+                let shared = Arc::clone(&self.shared);
+                let connected = tokio::select! {
+                    biased;
+                    () = shared.stopped() => {
+                        stopped(&shared, &job, &trail).await;
+                        continue;
+                    }
+                    connected = self.connect_further(&mut trail) => connected,
+                };
+                if connected {
+                    self.one(job, None, trail).await;
+                } else {
+                    // The word of the host that was there counts, and it is not down.
+                    let ending = Ending::Later(status);
+                    self.shared.tell_all(&job.recipients, &ending, &trail).await;
+                }
+            }
+        }
+        self.bag.give_up();
     }
 
     /// Marks the jobs as under way, drops what need not be done any more, and opens their messages.
-    async fn begin(&mut self, watch: Watch) -> VecDeque<Option<Source>> {
+    /// `None` when that cannot be done: then all waits as it is.
+    async fn begin(&mut self, watch: Watch) -> Option<VecDeque<Option<Source>>> {
         let jobs = self.bag.peek();
         let recipients: Vec<&Due> = jobs.iter().flat_map(|job| &job.recipients).collect();
         let marks = recipients.iter().map(|due| key(due)).collect();
@@ -112,9 +156,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             self.shared.open(&jobs)
         );
         let Some(begun) = begun else {
-            self.bag.retain(|_| false);
-            self.shared.let_go(recipients.into_iter());
-            return VecDeque::new();
+            // What is in the bag of one that is watched goes back to the queue.
+            if self.id.is_some() {
+                self.put_back(self.bag.give_up());
+            }
+            return None;
         };
         let mut go = HashSet::new();
         let mut off = Vec::new();
@@ -129,46 +175,28 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         self.bag.retain(|due| go.contains(&key(due)));
         let goes_on = |job: &Job| job.recipients.iter().any(|due| go.contains(&key(due)));
         let sources = jobs.iter().zip(sources);
-        sources
-            .filter_map(|(job, source)| goes_on(job).then_some(source))
-            .collect()
+        let sources = sources.filter_map(|(job, source)| goes_on(job).then_some(source));
+        Some(sources.collect())
     }
 
-    /// Brings one job to a host: answers what the next one is to be asked about.
-    async fn one(
-        &mut self,
-        job: Job,
-        source: Option<Source>,
-        mut trail: Trail,
-        beyond: bool,
-    ) -> Option<Left> {
-        let shared = Arc::clone(&self.shared);
-        let connected = tokio::select! {
-            biased;
-            () = shared.stopped() => {
-                let ending = Ending::Stopped(judge::stopped(None, false));
-                shared.tell_all(&job.recipients, &ending, &trail).await;
-                return None;
-            }
-            connected = self.connect(&mut trail, beyond) => connected,
-        };
-        if let Err(nobody) = connected {
-            self.nobody(&job, nobody, &trail).await;
-            return None;
-        }
+    /// Brings one job to the host that is connected; what that one puts off is kept for the next.
+    async fn one(&mut self, job: Job, source: Option<Source>, mut trail: Trail) {
         let source = match source {
             Some(source) => source,
             None => match self.shared.open(std::slice::from_ref(&job)).await.pop() {
                 Some(Some(source)) => source,
                 Some(None) | None => {
                     self.shared.done_with(job.recipients.iter());
-                    return None;
+                    return;
                 }
             },
         };
-        let connection = self.connection.as_mut()?;
+        let Some(connection) = self.connection.as_mut() else {
+            return;
+        };
         let kept = connection.used > 0;
         let host = connection.name.clone();
+        let shared = Arc::clone(&self.shared);
         let answers = tokio::select! {
             biased;
             answers = connection.transact(&job, source, &mut trail) => answers,
@@ -179,36 +207,8 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
         match answers {
             Ok(answers) => self.sort(job, &answers, &host, kept, trail).await,
-            Err(error) => {
-                self.unreadable(&job, &error, &trail).await;
-                None
-            }
+            Err(error) => self.unreadable(&job, &error, &trail).await,
         }
-    }
-
-    /// A connection that takes a message: the one at hand, or a new one. `beyond` goes on with the
-    /// hosts that have not been tried.
-    async fn connect(&mut self, trail: &mut Trail, beyond: bool) -> Result<(), Nobody> {
-        if let Some(connection) = &self.connection
-            && connection.is_ready()
-            && connection.used < MESSAGES_PER_CONNECTION
-        {
-            trail.host(
-                &connection.name,
-                connection.address,
-                None,
-                connection.used > 0,
-            );
-            return Ok(());
-        }
-        self.quit().await;
-        if !beyond {
-            self.plan = reach::plan(&self.shared, &self.hop, &mut self.rng, trail).await?;
-        }
-        let connection = reach::reach(&self.shared, &mut self.plan, trail).await?;
-        self.shared.sites().up(&self.hop);
-        self.connection = Some(connection);
-        Ok(())
     }
 
     /// Sorts what a host has answered.
@@ -219,10 +219,13 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         host: &str,
         kept: bool,
         mut trail: Trail,
-    ) -> Option<Left> {
+    ) {
         let others_taken = answers
             .iter()
             .any(|answer| matches!(answer, RecipientAnswer::Accepted(_)));
+        if others_taken {
+            self.shared.handed_over(&self.hop);
+        }
         let seen = Circumstances {
             host,
             kept,
@@ -258,31 +261,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             };
             self.shared.put_back(&self.hop, job);
         }
-        last.map(|status| Left {
-            job: Job {
+        if let Some(status) = last {
+            let job = Job {
                 recipients: elsewhere,
                 reason: job.reason,
-            },
-            status,
-            trail,
-        })
-    }
-
-    /// No host could be reached for a job: that goes for all that waits for this next hop.
-    async fn nobody(&mut self, job: &Job, nobody: Nobody, trail: &Trail) {
-        let ending = if nobody.status.code.class == 5 {
-            Ending::Never(nobody.status.clone())
-        } else {
-            Ending::Later(nobody.status.clone())
-        };
-        self.shared.tell_all(&job.recipients, &ending, trail).await;
-        if !nobody.is_down {
-            return;
-        }
-        let waiting = self.shared.site_failed(&self.hop, &nobody.status);
-        for job in &waiting {
-            let trail = Trail::new(self.hop.to_string(), job.reason.clone());
-            self.shared.tell_all(&job.recipients, &ending, &trail).await;
+            };
+            self.bag.leave(Left { job, status, trail });
         }
     }
 
@@ -297,6 +281,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             .tell_all(&job.recipients, &Ending::Later(status), trail)
             .await;
     }
+}
+
+/// There is no time left to look for a host.
+async fn stopped<S: Store, R, D>(shared: &Shared<S, R, D>, job: &Job, trail: &Trail) {
+    let ending = Ending::Stopped(judge::stopped(None, false));
+    shared.tell_all(&job.recipients, &ending, trail).await;
 }
 
 /// Returns when a transaction has lasted too long beyond the order to stop.

@@ -6,6 +6,7 @@ use proto::smtp::client::OutgoingMail;
 use store::Due;
 
 use crate::limits::RECIPIENTS_PER_TRANSACTION;
+use crate::sites::age::Age;
 
 /// One transaction to make.
 #[derive(Clone, Debug)]
@@ -33,15 +34,16 @@ impl Job {
         self.recipients[0].size
     }
 
-    /// Whether an earlier attempt has been made for its first recipient.
-    pub(crate) fn is_retry(&self) -> bool {
-        self.recipients[0].attempts > 0
+    /// Whether an earlier attempt has been made for its recipients.
+    pub(crate) fn age(&self) -> Age {
+        Age::of(&self.recipients[0])
     }
 
     /// Adds a recipient that can be told to the same server in the same breath; gives it back when
     /// it cannot.
     pub(crate) fn join(&mut self, due: Due) -> Option<Due> {
         let fits = self.item() == due.item
+            && self.age() == Age::of(&due)
             && self.recipients.len() < RECIPIENTS_PER_TRANSACTION
             && self.recipients[0].sent_on_by == due.sent_on_by;
         if fits {

@@ -49,7 +49,7 @@ fn refused(stage: Stage, reply: &ServerReply, seen: Circumstances<'_>) -> Next {
     let status = told_at(seen.host, stage, reply);
     match reply.code() {
         // A server that closes a connection which it has served says nothing about this message.
-        421 if seen.kept && stage == Stage::Mail => Next::AtOnce(status),
+        421 if seen.kept && is_first(stage) => Next::AtOnce(status),
         // RFC 5321 §4.5.3.1.10: 552 to RCPT means too many of them, like 452.
         452 | 552 if stage == Stage::Rcpt && seen.others_taken => Next::AtOnce(transient(status)),
         552 if stage == Stage::Rcpt => Next::OtherHost(transient(status)),
@@ -69,7 +69,7 @@ fn lost(stage: Stage, why: &Lost, dot_sent: bool, seen: Circumstances<'_>) -> Ne
         // It may have arrived: another host at once would make a double likely.
         return Next::Later(status);
     }
-    if seen.kept && matches!(stage, Stage::Mail | Stage::Reset) {
+    if seen.kept && is_first(stage) {
         return Next::AtOnce(status);
     }
     Next::OtherHost(status)
@@ -86,6 +86,11 @@ pub(crate) fn stopped(stage: Option<Stage>, dot_sent: bool) -> Status {
         text.push_str(": the message may arrive twice");
     }
     Status::new(EnhancedCode::new(4, 3, 2), text)
+}
+
+/// Whether a transaction has not really begun: RSET clears away the one before.
+fn is_first(stage: Stage) -> bool {
+    matches!(stage, Stage::Mail | Stage::Reset)
 }
 
 fn impossible(why: &Impossible, host: &str) -> Next {
@@ -180,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_follows_from_a_refusal() {
-        use Stage::{Data, FinalDot, Mail, Rcpt};
+        use Stage::{Data, FinalDot, Mail, Rcpt, Reset};
         for (stage, text, kept, others_taken, wanted) in [
             (Rcpt, "550 5.1.1 nobody", false, false, "never 5.1.1"),
             (Rcpt, "550 nobody", false, false, "never 5.0.0"),
@@ -202,6 +207,9 @@ mod tests {
             // The end of a connection that has served others.
             (Mail, "421 4.3.2 closing", true, false, "at once 4.3.2"),
             (Mail, "421 4.3.2 closing", false, false, "other host 4.3.2"),
+            // RSET says that of the transaction before.
+            (Reset, "421 4.3.2 closing", true, false, "at once 4.3.2"),
+            (Reset, "421 4.3.2 closing", false, false, "other host 4.3.2"),
             (Data, "421 4.3.2 closing", true, false, "other host 4.3.2"),
             (Data, "554 5.5.1 no recipients", false, false, "never 5.5.1"),
             (FinalDot, "554 5.6.0 spam", false, true, "never 5.6.0"),
@@ -234,8 +242,9 @@ mod tests {
             (Stage::FinalDot, true, true, "later 4.4.2"),
             (Stage::Body, false, false, "other host 4.4.2"),
             (Stage::Mail, false, true, "at once 4.4.2"),
-            (Stage::Reset, false, true, "at once 4.4.2"),
             (Stage::Mail, false, false, "other host 4.4.2"),
+            (Stage::Reset, false, true, "at once 4.4.2"),
+            (Stage::Reset, false, false, "other host 4.4.2"),
             (Stage::Rcpt, false, true, "other host 4.4.2"),
         ] {
             for why in [Lost::Closed, Lost::Timeout(Duration::from_mins(5))] {
@@ -280,7 +289,46 @@ mod tests {
                 wanted
             );
         }
+        let bare = RecipientAnswer::Impossible(Impossible::BareLineEnd);
+        let seen = Circumstances {
+            host: "mx.example.net",
+            kept: false,
+            others_taken: false,
+        };
+        let Next::Never(status) = judge(&bare, seen) else {
+            panic!("no host may be sent that");
+        };
+        assert_eq!(status.code, EnhancedCode::new(5, 6, 0));
         let taken = RecipientAnswer::Accepted(reply("250 2.0.0 queued as 7"));
         assert_eq!(verdict(&taken, false, false), "delivered 2.0.0");
+    }
+
+    #[test]
+    fn why_there_is_no_session() {
+        let refused = |stage, text| SessionRefusal::Refused {
+            stage,
+            reply: reply(text),
+        };
+        let lost = |stage, why| SessionRefusal::Lost { stage, why };
+        for (refusal, wanted) in [
+            (
+                refused(Stage::Greeting, "554 5.3.2 no mail here"),
+                "5.3.2 mx said to the connection: 554 5.3.2 no mail here",
+            ),
+            (
+                refused(Stage::Greeting, "421 busy"),
+                "4.0.0 mx said to the connection: 421 busy",
+            ),
+            (
+                refused(Stage::Hello, "550 who?"),
+                "5.0.0 mx said to EHLO: 550 who?",
+            ),
+            (
+                lost(Stage::Greeting, Lost::Closed),
+                "4.4.2 mx: the server closed the connection before its greeting",
+            ),
+        ] {
+            assert_eq!(session(&refusal, "mx").to_string(), wanted);
+        }
     }
 }

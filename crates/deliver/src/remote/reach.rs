@@ -36,8 +36,18 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Nobody {
     pub(crate) status: Status,
-    /// Whether the next hop as a whole should be left alone for a while.
-    pub(crate) is_down: bool,
+    pub(crate) whose: Whose,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Of the hosts: the next hop as a whole should be left alone for a while.
+    Theirs,
+    /// The DNS says so, whose cache remembers it for as long as it should be.
+    Dns,
+    /// Of this machine.
+    Ours,
 }
 
 impl Plan {
@@ -60,10 +70,9 @@ pub(crate) async fn plan<S, R: Dns, D>(
             endpoints: endpoints(hosts, hop.port),
             next: 0,
         }),
-        // The cache of the DNS remembers that for as long as it should be.
         Verdict::Later(status) | Verdict::Never(status) => Err(Nobody {
             status,
-            is_down: false,
+            whose: Whose::Dns,
         }),
         Verdict::Ask(_) => unreachable!("resolve answers all questions"),
     }
@@ -92,6 +101,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     trail: &mut Trail,
 ) -> Result<Connection<D::Stream>, Nobody> {
     let mut worst: Option<Status> = None;
+    let mut whose = Whose::Ours;
     let settings = shared.settings.load_full();
     while let Some(endpoint) = plan.endpoints.get(plan.next) {
         plan.next += 1;
@@ -108,8 +118,16 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         );
         let status = match opened.await {
             Ok(connection) => return Ok(connection),
-            Err(NoSession::Refused(refusal)) => judge::session(&refusal, &endpoint.for_people()),
-            Err(NoSession::Dial(error)) => not_reached(endpoint, &error),
+            Err(NoSession::Refused(refusal)) => {
+                whose = Whose::Theirs;
+                judge::session(&refusal, &endpoint.for_people())
+            }
+            Err(NoSession::Dial(error)) => {
+                if !matches!(error, DialError::Local(_)) {
+                    whose = Whose::Theirs;
+                }
+                not_reached(endpoint, &error)
+            }
         };
         trail.failed(status.text.clone());
         // While one of them might take it later, it is not refused for good.
@@ -123,14 +141,17 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
     Err(Nobody {
         status: worst.unwrap_or_else(nothing),
-        is_down: true,
+        whose,
     })
 }
 
-/// RFC 3463 §3.5: no answer from host
+/// RFC 3463 §3.5: no answer from host; §3.4: other mail system status, which is ours
 fn not_reached(endpoint: &Endpoint, error: &DialError) -> Status {
-    let text = format!("{}: {error}", endpoint.for_people());
-    Status::new(EnhancedCode::new(4, 4, 1), text)
+    let code = match error {
+        DialError::Local(_) => EnhancedCode::new(4, 3, 0),
+        _ => EnhancedCode::new(4, 4, 1),
+    };
+    Status::new(code, format!("{}: {error}", endpoint.for_people()))
 }
 
 impl Endpoint {

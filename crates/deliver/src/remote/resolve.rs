@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use net::Clock;
 use net::dns::Dns;
-use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::{Rng, RngExt, SeedableRng};
 
 use super::trail::Trail;
 use crate::route::mx::{self, Facts, Own, Verdict};
@@ -31,9 +32,11 @@ pub(crate) async fn gather<R: Dns>(
     trail: &mut Trail,
 ) -> (Verdict, Facts) {
     let mut facts = Facts::new();
+    let seed = rng.random();
     // Ends: each round answers all its questions, and there are two rounds at most.
     loop {
-        let questions = match mx::decide(hop, own, &facts, rng) {
+        let mut same = SmallRng::seed_from_u64(seed);
+        let questions = match mx::decide(hop, own, &facts, &mut same) {
             Verdict::Ask(questions) => questions,
             verdict => return (verdict, facts),
         };

@@ -4,12 +4,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use mailtypes::Timestamp;
 use mailtypes::dns::{Answer, DnsError, Question};
+use mailtypes::{Mailbox, Timestamp};
 use proto::smtp::client::{Exchange, RecipientAnswer};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::TRAIL_LINES_MAX;
+use crate::limits::{
+    BLAMED_LEN_MAX, TRAIL_DNS_LEN_MAX, TRAIL_HOSTS_MAX, TRAIL_REPLY_LEN_MAX, TRAIL_SAID_LEN_MAX,
+};
 
 /// What one attempt went through.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,7 +29,12 @@ pub(crate) struct Trail {
     pub(crate) blamed: Option<Blamed>,
     /// Lines that had no place any more.
     #[serde(skip_serializing_if = "is_zero")]
-    left_out: usize,
+    left_out: u64,
+    /// Octets of the answers of the DNS, and of all else that goes for every recipient.
+    #[serde(skip)]
+    dns_len: usize,
+    #[serde(skip)]
+    said_len: usize,
 }
 
 /// A server and the reply that decided.
@@ -100,18 +107,21 @@ impl Trail {
         began: Timestamp,
         now: Timestamp,
     ) {
-        if self.dns.len() >= TRAIL_LINES_MAX {
-            self.left_out += 1;
-            return;
-        }
-        self.dns.push(DnsLine {
+        let line = DnsLine {
             question: question.to_string(),
             answer: match answer {
-                Ok(answer) => answer.to_string(),
+                Ok(answer) => shortened(&answer.to_string(), TRAIL_REPLY_LEN_MAX),
                 Err(error) => error.to_string(),
             },
             ms: millis(began, now),
-        });
+        };
+        let len = line.question.len() + line.answer.len() + LINE_LEN;
+        if self.dns_len + len > TRAIL_DNS_LEN_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.dns_len += len;
+        self.dns.push(line);
     }
 
     /// A host is tried next.
@@ -122,7 +132,7 @@ impl Trail {
         preference: Option<u16>,
         kept: bool,
     ) {
-        if self.hosts.len() >= TRAIL_LINES_MAX {
+        if self.hosts.len() >= TRAIL_HOSTS_MAX {
             self.left_out += 1;
             return;
         }
@@ -151,37 +161,62 @@ impl Trail {
         }
     }
 
-    /// What the host tried last said.
-    pub(crate) fn said(&mut self, exchanges: &[Exchange]) {
+    /// What the host tried last said; `unkept` are replies that nobody has kept.
+    pub(crate) fn said(&mut self, exchanges: &[Exchange], unkept: u64) {
+        self.left_out += unkept;
         let Some(host) = self.hosts.last_mut() else {
             return;
         };
-        let room = TRAIL_LINES_MAX.saturating_sub(host.said.len());
-        self.left_out += exchanges.len().saturating_sub(room);
-        host.said
-            .extend(exchanges.iter().take(room).map(|exchange| SaidLine {
-                to: exchange.command.clone(),
-                reply: exchange.reply.as_ref().map(ToString::to_string),
+        for exchange in exchanges {
+            let reply = exchange.reply.as_ref().map(ToString::to_string);
+            let line = SaidLine {
+                to: shortened(&exchange.command, TRAIL_REPLY_LEN_MAX),
+                reply: reply.map(|reply| shortened(&reply, TRAIL_REPLY_LEN_MAX)),
                 ms: millis(exchange.began, exchange.ended),
-            }));
+            };
+            // What is said of one recipient is kept with that one: it costs the others nothing.
+            let len = match line.is_of_one() {
+                true => 0,
+                false => line.len(),
+            };
+            if self.said_len + len > TRAIL_SAID_LEN_MAX {
+                self.left_out += 1;
+            } else {
+                self.said_len += len;
+                host.said.push(line);
+            }
+        }
     }
 
     /// Notes whose word decides about the recipient that the trail is kept for next.
     pub(crate) fn blame(&mut self, answer: &RecipientAnswer) {
         let (stage, reply) = match answer {
-            RecipientAnswer::Refused { stage, reply } => (*stage, reply.to_string()),
+            RecipientAnswer::Refused { stage, reply } => {
+                (*stage, shortened(&reply.to_string(), BLAMED_LEN_MAX))
+            }
             RecipientAnswer::Lost { stage, .. } => (*stage, String::new()),
             RecipientAnswer::Accepted(_) | RecipientAnswer::Impossible(_) => {
                 self.blamed = None;
                 return;
             }
         };
-        self.blamed = self.hosts.last().map(|host| Blamed {
-            host: host.name.clone(),
-            ip: host.address.parse::<SocketAddr>().ok().map(|at| at.ip()),
-            command: stage.as_str().to_owned(),
-            reply,
+        self.blamed = self.hosts.last().map(|host| {
+            let ip = host.address.parse::<SocketAddr>().ok().map(|at| at.ip());
+            Blamed {
+                host: match ip {
+                    Some(ip) if host.name.starts_with('[') => literal(ip),
+                    _ => host.name.clone(),
+                },
+                ip,
+                command: stage.as_str().to_owned(),
+                reply,
+            }
         });
+    }
+
+    /// The host that is being tried.
+    pub(crate) fn tried(&self) -> &str {
+        self.hosts.last().map_or("", |host| &host.name)
     }
 
     /// Questions to the DNS and their answers.
@@ -190,9 +225,41 @@ impl Trail {
         self.dns.iter().map(pair).collect()
     }
 
-    /// As the store keeps it.
-    pub(crate) fn write(&self) -> String {
-        serde_json::to_string(self).expect("text keys and plain values")
+    /// As the store keeps it with one recipient: without what was said of others.
+    pub(crate) fn write(&self, recipient: &Mailbox) -> String {
+        let own = format!("RCPT TO:<{recipient}>");
+        let mut trail = self.clone();
+        for host in &mut trail.hosts {
+            host.said.retain(|line| !line.is_of_one() || line.to == own);
+        }
+        serde_json::to_string(&trail).expect("text keys and plain values")
+    }
+}
+
+impl SaidLine {
+    fn is_of_one(&self) -> bool {
+        self.to.starts_with("RCPT")
+    }
+
+    fn len(&self) -> usize {
+        self.to.len() + self.reply.as_ref().map_or(0, String::len) + LINE_LEN
+    }
+}
+
+/// A text of at most `max` octets, and how many more there were.
+fn shortened(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let end = text.floor_char_boundary(max);
+    format!("{} [{} octets more]", &text[..end], text.len() - end)
+}
+
+/// RFC 5321 §4.1.3
+fn literal(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
     }
 }
 
@@ -201,6 +268,12 @@ fn millis(from: Timestamp, to: Timestamp) -> u64 {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(n: &usize) -> bool {
+fn is_zero(n: &u64) -> bool {
     *n == 0
 }
+
+/// Octets of a line beside its texts, about.
+const LINE_LEN: usize = 32;
+
+#[cfg(test)]
+mod tests;

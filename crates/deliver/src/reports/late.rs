@@ -28,9 +28,12 @@ impl Late {
         self.added.notify_one();
     }
 
-    /// All of them.
-    pub(crate) fn take(&self) -> BTreeSet<ItemId> {
-        std::mem::take(&mut *self.items.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Some of them.
+    pub(crate) fn take(&self, max: usize) -> BTreeSet<ItemId> {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = items.iter().nth(max).copied();
+        let rest = rest.map_or_else(BTreeSet::new, |first| items.split_off(&first));
+        std::mem::replace(&mut *items, rest)
     }
 
     /// A report waits until others of its item are not in hand any more.
@@ -50,5 +53,23 @@ impl Late {
 
     pub(crate) async fn notified(&self) {
         self.added.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailtypes::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn they_are_taken_some_at_a_time() {
+        let late = Late::default();
+        for n in 0..5 {
+            late.add(ItemId::generate(Timestamp::from_millis(n), 1));
+        }
+        for (max, taken) in [(0, 0), (2, 2), (2, 2), (2, 1), (2, 0)] {
+            assert_eq!(late.take(max).len(), taken);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! [`decide`] is pure: it works on the answers known so far and returns a verdict, or the questions
 //! whose answers it needs next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use mailtypes::dns::{Answer, DnsError, DnsName, Exchange, Kind, MxRecord, Question, Records};
@@ -52,7 +52,8 @@ pub(crate) struct Host {
     pub(crate) addresses: Vec<IpAddr>,
 }
 
-/// Decides which hosts to try for `hop`. Hosts of equal preference come in an order of chance.
+/// Decides which hosts to try for `hop`. Hosts of equal preference come in an order of chance; whoever
+/// asks again with more answers must bring the same chance, or other hosts may be asked about.
 pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng) -> Verdict {
     match &hop.host {
         HopHost::Address(ip) => Verdict::Try(vec![Host {
@@ -133,7 +134,7 @@ fn by_records(
             format!("the domain {} takes no mail (null MX)", domain.as_str()),
         ));
     }
-    let mut exchangers = exchangers(domain, records);
+    let exchangers = exchangers(domain, records, rng);
     if exchangers.is_empty() {
         return no_route(format!("no MX of {} names a host", domain.as_str()));
     }
@@ -144,13 +145,12 @@ fn by_records(
     if !questions.is_empty() {
         return Verdict::Ask(questions);
     }
-    exchangers.shuffle(rng);
-    exchangers.sort_by_key(|(preference, _)| *preference);
     choose(domain, &exchangers, hop, own, facts, rng)
 }
 
-/// The hosts that the records name. RFC 5321 §5.1: an empty answer means the domain itself.
-fn exchangers(domain: &Domain, records: &[MxRecord]) -> Vec<(u16, DnsName)> {
+/// The hosts that the records name, each once, in the order to try. RFC 5321 §5.1: an empty answer
+/// means the domain itself.
+fn exchangers(domain: &Domain, records: &[MxRecord], rng: &mut impl Rng) -> Vec<(u16, DnsName)> {
     if records.is_empty() {
         return vec![(0, DnsName::from(domain))];
     }
@@ -163,7 +163,12 @@ fn exchangers(domain: &Domain, records: &[MxRecord]) -> Vec<(u16, DnsName)> {
         })
         .collect();
     hosts.sort();
-    hosts.dedup_by(|a, b| a.1 == b.1);
+    // The best preference of each counts.
+    let mut seen = HashSet::new();
+    hosts.retain(|(_, name)| seen.insert(name.clone()));
+    // Chance before the cut: among many equals each one gets its share.
+    hosts.shuffle(rng);
+    hosts.sort_by_key(|(preference, _)| *preference);
     hosts.truncate(MX_HOSTS_MAX);
     hosts
 }

@@ -8,7 +8,12 @@ use store::Due;
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(crate) struct InHand(BTreeMap<(ItemId, u32), Mark>);
+pub(crate) struct InHand {
+    all: BTreeMap<(ItemId, u32), Mark>,
+    /// Those that were dealt with while somebody looks into the queue, and since when they were
+    /// due: what he has seen of them is over.
+    gone: Option<BTreeMap<(ItemId, u32), Timestamp>>,
+}
 
 #[derive(Debug)]
 struct Mark {
@@ -21,15 +26,30 @@ struct Mark {
 impl InHand {
     /// One more; nothing when it is in hand already.
     pub(crate) fn take(&mut self, due: &Due) {
-        self.0.entry(key(due)).or_insert(Mark {
+        self.all.entry(key(due)).or_insert(Mark {
             due: due.due,
             missed: false,
         });
     }
 
-    /// Whether a recipient is in hand; notes when it has become due anew.
+    /// Somebody looks into the queue from now on.
+    pub(crate) fn look_begins(&mut self) {
+        self.gone = Some(BTreeMap::new());
+    }
+
+    /// He has told what he saw.
+    pub(crate) fn look_ends(&mut self) {
+        self.gone = None;
+    }
+
+    /// Whether a recipient is in hand, or was when the look into the queue began; notes when it
+    /// has become due anew.
     pub(crate) fn sees_again(&mut self, due: &Due) -> bool {
-        match self.0.entry(key(due)) {
+        let gone = self.gone.as_ref().and_then(|gone| gone.get(&key(due)));
+        if gone == Some(&due.due) {
+            return true;
+        }
+        match self.all.entry(key(due)) {
             Entry::Vacant(_) => false,
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
@@ -44,19 +64,20 @@ impl InHand {
     pub(crate) fn release<'a>(&mut self, recipients: impl Iterator<Item = &'a Due>) -> bool {
         let mut missed = false;
         for due in recipients {
-            missed |= self.0.remove(&key(due)).is_some_and(|it| it.missed);
+            if let Some(mark) = self.all.remove(&key(due)) {
+                missed |= mark.missed;
+                if let Some(gone) = &mut self.gone {
+                    gone.insert(key(due), mark.due);
+                }
+            }
         }
         missed
     }
 
     /// Whether any recipient of an item is in hand.
     pub(crate) fn has_any_of(&self, item: ItemId) -> bool {
-        let mut of_item = self.0.range((item, 0)..=(item, u32::MAX));
+        let mut of_item = self.all.range((item, 0)..=(item, u32::MAX));
         of_item.next().is_some()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
     }
 }
 

@@ -42,17 +42,44 @@ fn pieces(word: &str, width: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A header field folded at spaces. RFC 5322 §2.2.3
+/// A header field folded in front of spaces, and nowhere else: whoever unfolds it gets the value as
+/// it was. RFC 5322 §2.2.3
 pub(super) fn field(name: &str, value: &str) -> String {
-    let value = ascii(value, VALUE_LEN_MAX);
-    let lines = wrapped(value.trim(), WIDTH - name.len() - 2);
-    format!("{name}: {}\r\n", lines.join("\r\n "))
+    let value = format!(" {}", ascii(value, VALUE_LEN_MAX).trim());
+    let mut out = format!("{name}:");
+    let mut column = out.len();
+    for word in words(&value) {
+        let fits = column + word.len() <= WIDTH;
+        if !fits && column > name.len() + 1 {
+            out.push_str("\r\n");
+            column = 0;
+        }
+        out.push_str(word);
+        column += word.len();
+    }
+    out.push_str("\r\n");
+    out
+}
+
+/// Words with the spaces in front of them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let spaces = rest.len() - rest.trim_start_matches(' ').len();
+        let end = rest[spaces..]
+            .find(' ')
+            .map_or(rest.len(), |at| spaces + at);
+        let (word, tail) = rest.split_at(end);
+        rest = tail;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// Characters in a line, where words allow it. RFC 5322 §2.1.1
 pub(super) const WIDTH: usize = 76;
-/// Characters of one value.
-const VALUE_LEN_MAX: usize = 2000;
+/// Characters of one value: less than a line may have, so that a word without any space fits too.
+/// RFC 5322 §2.1.1
+const VALUE_LEN_MAX: usize = 900;
 
 #[cfg(test)]
 mod tests {
@@ -63,6 +90,28 @@ mod tests {
         assert_eq!(wrapped("a bb ccc", 4), ["a bb", "ccc"]);
         assert_eq!(wrapped("", 4), [""]);
         assert_eq!(wrapped("abcdefgh i", 3), ["abc", "def", "gh", "i"]);
+    }
+
+    #[test]
+    fn a_word_is_never_cut_and_unfolding_gives_the_value_back() {
+        let long = format!("rfc822; {}@example.org", "bounces+".repeat(12));
+        for value in [
+            "rfc822; ann@example.org",
+            &long,
+            "rfc822; \"a  very   wide    local     part\"@example.org with some more behind it  x",
+            &"y".repeat(2000),
+            &"a ".repeat(400),
+        ] {
+            let text = field("Final-Recipient", value);
+            let lines: Vec<&str> = text.trim_end().split("\r\n").collect();
+            let value = ascii(value, VALUE_LEN_MAX);
+            assert_eq!(lines.concat(), format!("Final-Recipient: {}", value.trim()));
+            for line in lines {
+                assert!(line.len() <= 998 && !line.trim().is_empty(), "{line:?}");
+            }
+        }
+        let lines = field("Final-Recipient", &long);
+        assert_eq!(lines.split("\r\n").next(), Some("Final-Recipient: rfc822;"));
     }
 
     #[test]

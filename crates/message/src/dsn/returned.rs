@@ -11,16 +11,19 @@ pub enum Returned<'a> {
     Whole(&'a [u8]),
     /// Its header section.
     Header(&'a [u8]),
+    /// Nothing of it. RFC 6522 §3: the third part may be missing.
+    Nothing,
 }
 
-pub(super) fn part(report: &Report<'_>) -> String {
+pub(super) fn part(report: &Report<'_>) -> Option<String> {
     match report.returned {
         Returned::Whole(octets) if travels(octets) => {
             let mut out = "Content-Type: message/rfc822\r\n\r\n".to_owned();
             out.push_str(&String::from_utf8_lossy(octets));
-            out
+            Some(out)
         }
-        Returned::Whole(octets) | Returned::Header(octets) => header(octets),
+        Returned::Whole(octets) | Returned::Header(octets) => Some(header(octets)),
+        Returned::Nothing => None,
     }
 }
 

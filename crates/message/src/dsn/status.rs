@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::lines::field;
-use super::{Kind, Recipient, Report};
+use super::{Kind, Recipient, Remote, Report};
 use crate::date;
 
 pub(super) fn part(report: &Report<'_>) -> String {
@@ -23,9 +23,6 @@ pub(super) fn part(report: &Report<'_>) -> String {
 
 fn group(report: &Report<'_>, recipient: &Recipient<'_>) -> String {
     let mut out = String::new();
-    if let Some(original) = recipient.original {
-        out += &field("Original-Recipient", &format!("rfc822; {original}"));
-    }
     out += &field("Final-Recipient", &format!("rfc822; {}", recipient.address));
     let action = match report.kind {
         Kind::Failure => "failed",
@@ -37,20 +34,16 @@ fn group(report: &Report<'_>, recipient: &Recipient<'_>) -> String {
         recipient.status.code
     );
     if let Some(remote) = &recipient.remote {
-        let host = remote.host;
-        let name = match remote.ip {
-            Some(ip) => format!("dns; {host} ({ip})"),
-            None => format!("dns; {host}"),
-        };
-        out += &field("Remote-MTA", &name);
-        if !remote.reply.is_empty() {
-            out += &field("Diagnostic-Code", &format!("smtp; {}", remote.reply));
-        }
-    } else {
-        // RFC 3464 §2.3.6: a type of our own for what no server has said.
-        let text = format!("x-postrider; {}", recipient.status.text);
-        out += &field("Diagnostic-Code", &text);
+        out += &field("Remote-MTA", &format!("dns; {}", name(remote)));
     }
+    let reply = recipient.remote.as_ref().map_or("", |remote| remote.reply);
+    let diagnostic = if reply.is_empty() {
+        // RFC 3464 §2.3.6: a type of our own for what no server has said.
+        format!("x-postrider; {}", recipient.status.text)
+    } else {
+        format!("smtp; {reply}")
+    };
+    out += &field("Diagnostic-Code", &diagnostic);
     if let Some(at) = recipient.last_attempt {
         out += &field("Last-Attempt-Date", &date::rfc5322(at));
     }
@@ -58,4 +51,12 @@ fn group(report: &Report<'_>, recipient: &Recipient<'_>) -> String {
         out += &field("Will-Retry-Until", &date::rfc5322(until));
     }
     out
+}
+
+/// RFC 3464 §2.1.2: a name, or an address literal. The comment is for people.
+fn name(remote: &Remote<'_>) -> String {
+    match remote.ip {
+        Some(ip) if !remote.host.starts_with('[') => format!("{} ({ip})", remote.host),
+        _ => remote.host.to_owned(),
+    }
 }

@@ -36,11 +36,16 @@ impl Case {
             command: "RCPT",
             reply,
         };
+        let remote = Some(remote).filter(|remote| !remote.reply.is_empty());
+        self.write_of(kind, remote, returned)
+    }
+
+    fn write_of(&self, kind: Kind, remote: Option<Remote<'_>>, returned: Returned<'_>) -> String {
         let recipient = Recipient {
             address: &self.address,
             original: Some("all@example.org"),
             status: &self.status,
-            remote: Some(remote).filter(|remote| !remote.reply.is_empty()),
+            remote,
             last_attempt: Some(Timestamp::from_millis(1_800_000_060_000)),
         };
         let report = Report {
@@ -57,9 +62,15 @@ impl Case {
             original: &self.original,
             returned,
         };
-        let octets = write(&report);
+        let written = write(&report);
+        let octets = written.octets;
         assert_travels(&octets);
-        String::from_utf8(octets).unwrap()
+        let text = String::from_utf8(octets).unwrap();
+        let header_len = text.find("\r\n\r\n").unwrap() + 4;
+        assert_eq!(written.header_len, header_len as u64);
+        let longest = text.split("\r\n").map(str::len).max().unwrap();
+        assert_eq!(written.longest_line, longest as u64);
+        text
     }
 }
 
@@ -109,6 +120,72 @@ fn a_delay_says_until_when() {
         Returned::Header(HEADER.as_bytes()),
     );
     assert_golden(include_str!("../../tests/dsn/delay.eml"), &text);
+}
+
+/// The value of a field of the part for programs, unfolded.
+fn value<'a>(text: &'a str, name: &str) -> Option<String> {
+    let unfolded: &'a str = text.split("Content-Type: message/delivery-status").nth(1)?;
+    let unfolded = unfolded.replace("\r\n ", " ");
+    let start = format!("{name}: ");
+    let line = unfolded
+        .split("\r\n")
+        .find_map(|line| line.strip_prefix(&start));
+    line.map(str::to_owned)
+}
+
+#[test]
+fn names_longer_than_a_line_stay_whole() {
+    let mut case = Case::new(status((5, 1, 1), "gone"), HEADER);
+    let local = "verp-".repeat(12);
+    let long = format!("{local}@{}.example.net", "x".repeat(60));
+    case.address = Mailbox::parse(&long).unwrap();
+    let host = format!("{0}.{0}.example.net", "y".repeat(60));
+    let remote = Remote {
+        host: &host,
+        ip: Some([192, 0, 2, 1].into()),
+        command: "RCPT",
+        reply: "550 no",
+    };
+    let text = case.write_of(Kind::Failure, Some(remote), Returned::Nothing);
+    let told = |name| value(&text, name).unwrap();
+    assert_eq!(told("Final-Recipient"), format!("rfc822; {long}"));
+    assert_eq!(told("Remote-MTA"), format!("dns; {host} (192.0.2.1)"));
+    // RFC 3464 §2.3.1: only when the envelope had it.
+    assert_eq!(value(&text, "Original-Recipient"), None);
+    assert!(text.contains("(you wrote to all@example.org)"));
+}
+
+#[test]
+fn a_server_without_a_name_or_without_a_word() {
+    let case = Case::new(status((4, 4, 2), "[192.0.2.1]: closed at RCPT"), HEADER);
+    let remote = Remote {
+        host: "[192.0.2.1]",
+        ip: Some([192, 0, 2, 1].into()),
+        command: "RCPT",
+        reply: "",
+    };
+    let text = case.write_of(Kind::Failure, Some(remote), Returned::Nothing);
+    let told = |name| value(&text, name).unwrap();
+    assert_eq!(told("Remote-MTA"), "dns; [192.0.2.1]");
+    let diagnostic = "x-postrider; [192.0.2.1]: closed at RCPT";
+    assert_eq!(told("Diagnostic-Code"), diagnostic);
+    assert!(!text.contains("rfc822-headers"), "nothing comes along");
+}
+
+#[test]
+fn who_reads_it_learns_that_it_was_given_up() {
+    let text = "given up after 5 days; the last try: 4.2.1 mx said to RCPT: 450 4.2.1 later";
+    let case = Case::new(status((5, 4, 7), text), HEADER);
+    let text = case.write(Kind::Failure, "450 4.2.1 later", Returned::Nothing);
+    assert!(
+        text.contains("What happened: given up after 5 days"),
+        "{text}"
+    );
+    assert!(text.contains("The server mx.example.net [192.0.2.1] answered, to RCPT:"));
+    assert_eq!(
+        value(&text, "Diagnostic-Code").unwrap(),
+        "smtp; 450 4.2.1 later"
+    );
 }
 
 #[test]

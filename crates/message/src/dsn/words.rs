@@ -1,6 +1,6 @@
 //! The part for people.
 
-use mailtypes::Status;
+use mailtypes::{EnhancedCode, Status};
 
 use super::lines::{WIDTH, ascii, wrapped};
 use super::{Kind, Recipient, Report};
@@ -83,20 +83,24 @@ fn closing(report: &Report<'_>) -> String {
 
 /// What happened, at which host, and what it said.
 fn told(recipient: &Recipient<'_>) -> Vec<String> {
-    let Some(remote) = &recipient.remote else {
-        return vec![format!("What happened: {}", recipient.status.text)];
+    let happened = format!("What happened: {}", recipient.status.text);
+    let remote = recipient.remote.as_ref();
+    let Some(remote) = remote.filter(|remote| !remote.reply.is_empty()) else {
+        return vec![happened];
     };
     let host = match remote.ip {
-        Some(ip) => format!("{} [{ip}]", remote.host),
-        None => remote.host.to_owned(),
+        Some(ip) if !remote.host.starts_with('[') => format!("{} [{ip}]", remote.host),
+        _ => remote.host.to_owned(),
     };
-    if remote.reply.is_empty() {
-        return vec![format!("What happened: {}", recipient.status.text)];
-    }
-    vec![
+    let mut lines = vec![
         format!("The server {host} answered, to {}:", remote.command),
         format!("\"{}\"", remote.reply),
-    ]
+    ];
+    // That its time is over is our word, not that of the server.
+    if recipient.status.code == EXPIRED {
+        lines.insert(0, happened);
+    }
+    lines
 }
 
 /// What the sender can do, by the code. RFC 3463 §3
@@ -127,5 +131,7 @@ fn advice(status: &Status, kind: Kind) -> Option<&'static str> {
     })
 }
 
+/// RFC 3463 §3.5: delivery time expired
+const EXPIRED: EnhancedCode = EnhancedCode::new(5, 4, 7);
 /// Characters of one text.
 const TEXT_LEN_MAX: usize = 2000;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mailtypes::Timestamp;
-use mailtypes::dns::{Answer, DnsError, Question};
+use mailtypes::dns::{Answer, DnsError, DnsName, Question, Records};
 use tokio::sync::watch;
 
 use super::Dns;
@@ -24,6 +24,8 @@ type Outcome = Result<Answer, DnsError>;
 #[derive(Debug, Default)]
 struct Known {
     answers: HashMap<Question, (Timestamp, Outcome)>,
+    /// Octets of all of them, about.
+    len: usize,
     /// Questions under way: who asks too waits with the others.
     asked: HashMap<Question, watch::Receiver<Option<Outcome>>>,
 }
@@ -40,7 +42,9 @@ impl<D: Dns> Cache<D> {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.lock().answers.clear();
+        let mut known = self.lock();
+        known.answers.clear();
+        known.len = 0;
     }
 
     /// What is known, or the place where it will be told.
@@ -74,20 +78,59 @@ impl<D: Dns> Cache<D> {
         let now = self.clock.now();
         let mut known = self.lock();
         known.asked.remove(&question);
-        if known.answers.len() >= ENTRIES_MAX {
-            known.answers.retain(|_, (until, _)| *until > now);
-        }
-        if known.answers.len() >= ENTRIES_MAX {
-            known.answers.clear();
-        }
         let until = now + keep(outcome);
-        known.answers.insert(question, (until, outcome.clone()));
+        known.keep(question, until, outcome, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Each change is complete before anything can panic.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Known {
+    /// One more. A full cache is emptied of what is over, or else of everything.
+    fn keep(&mut self, question: Question, until: Timestamp, outcome: &Outcome, now: Timestamp) {
+        let len = len(outcome);
+        if len > ANSWER_LEN_MAX {
+            return;
+        }
+        let is_full =
+            |known: &Self| known.answers.len() >= ENTRIES_MAX || known.len + len > ANSWERS_LEN_MAX;
+        if is_full(self) {
+            self.answers.retain(|_, (until, _)| *until > now);
+            self.len = self
+                .answers
+                .values()
+                .map(|(_, known)| self::len(known))
+                .sum();
+        }
+        if is_full(self) {
+            self.answers.clear();
+            self.len = 0;
+        }
+        if let Some((_, old)) = self.answers.insert(question, (until, outcome.clone())) {
+            self.len -= self::len(&old);
+        }
+        self.len += len;
+    }
+}
+
+/// Octets that an outcome takes, about.
+fn len(outcome: &Outcome) -> usize {
+    let Ok(answer) = outcome else {
+        return RECORD_LEN;
+    };
+    let name = |name: &DnsName| RECORD_LEN + name.as_str().len();
+    let aliases: usize = answer.aliases.iter().map(name).sum();
+    let records: usize = match &answer.records {
+        Records::A(list) => list.len() * RECORD_LEN,
+        Records::Aaaa(list) => list.len() * RECORD_LEN,
+        Records::Mx(list) => list.len() * (RECORD_LEN + NAME_LEN),
+        Records::Txt(list) => list.iter().map(|text| RECORD_LEN + text.len()).sum(),
+        Records::Ptr(list) => list.len() * (RECORD_LEN + NAME_LEN),
+    };
+    RECORD_LEN + aliases + records
 }
 
 impl<D: Dns> Dns for Cache<D> {
@@ -117,6 +160,14 @@ fn keep(outcome: &Outcome) -> Duration {
 
 /// Answers that are kept.
 const ENTRIES_MAX: usize = 100_000;
+/// Octets of one answer; a larger one is given and not kept.
+const ANSWER_LEN_MAX: usize = 16 * 1024;
+/// Octets of all answers.
+const ANSWERS_LEN_MAX: usize = 64 * 1024 * 1024;
+/// Octets of a record or an entry beside its text, about.
+const RECORD_LEN: usize = 32;
+/// Octets of a name, about.
+const NAME_LEN: usize = 64;
 /// No answer is kept shorter.
 const TTL_MIN: Duration = Duration::from_secs(5);
 /// No answer is kept longer.
@@ -130,14 +181,14 @@ const FAILURE_TTL: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use mailtypes::dns::{Kind, Records};
+    use mailtypes::dns::Kind;
 
     use super::super::MapDns;
     use super::*;
 
     fn question(text: &str) -> Question {
         Question {
-            name: mailtypes::dns::DnsName::parse(text).unwrap(),
+            name: DnsName::parse(text).unwrap(),
             kind: Kind::A,
         }
     }
@@ -200,6 +251,32 @@ mod tests {
             assert!(other.await.unwrap().is_ok());
         }
         assert_eq!(map.asked(), 1);
+    }
+
+    #[test]
+    fn memory_has_a_limit() {
+        let text = |len| {
+            Ok(Answer {
+                records: Records::Txt(vec![vec![b'x'; len]]),
+                aliases: Vec::new(),
+                ttl: Duration::from_secs(60),
+            })
+        };
+        let (now, until) = (Timestamp::EPOCH, Timestamp::from_millis(60_000));
+        let mut known = Known::default();
+        known.keep(question("a.example"), until, &text(ANSWER_LEN_MAX), now);
+        assert_eq!((known.answers.len(), known.len), (0, 0));
+        let answer = text(ANSWER_LEN_MAX / 2);
+        for _ in 0..2 {
+            known.keep(question("a.example"), until, &answer, now);
+            assert_eq!((known.answers.len(), known.len), (1, len(&answer)));
+        }
+        for n in 0..2 * ANSWERS_LEN_MAX / len(&answer) {
+            known.keep(question(&format!("n{n}.example")), until, &answer, now);
+            assert!(known.len <= ANSWERS_LEN_MAX);
+        }
+        let sum: usize = known.answers.values().map(|(_, answer)| len(answer)).sum();
+        assert!(known.len == sum && sum > 0);
     }
 
     #[test]

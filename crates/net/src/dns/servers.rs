@@ -12,6 +12,7 @@ use hickory_resolver::proto::op::{DnsRequestOptions, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{NameServerPool, PoolContext, TlsConfig, system_conf};
 use mailtypes::dns::{Answer, DnsError, Kind, Question};
+use tokio::time::Instant;
 
 use self::chain::Chain;
 use super::Dns;
@@ -23,7 +24,8 @@ mod chain;
 pub struct DnsSettings {
     /// The servers; none means those of `/etc/resolv.conf`.
     pub servers: Vec<SocketAddr>,
-    /// How long one server has for one answer.
+    /// How long one try at a question may take, with all the servers that are asked in it; there are
+    /// two.
     pub try_timeout: Duration,
     /// How long a question may take in all.
     pub lookup_timeout: Duration,
@@ -78,6 +80,7 @@ impl Servers {
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, DnsError> {
+        let began = Instant::now();
         let malformed = || DnsError::Malformed(format!("{} is no name", question.name));
         let mut name = Name::from_ascii(question.name.as_str()).map_err(|_| malformed())?;
         name.set_fqdn(true);
@@ -96,7 +99,7 @@ impl Servers {
                     let answer = self.negative(question, &error)?;
                     return Ok(chain.with_aliases(answer));
                 }
-                Err(NetError::Timeout) => return Err(DnsError::Timeout(self.lookup_timeout)),
+                Err(NetError::Timeout) => return Err(timeout(began)),
                 Err(NetError::Proto(error)) => return Err(DnsError::Malformed(error.to_string())),
                 Err(error) => return Err(DnsError::Network(error.to_string())),
             }
@@ -138,6 +141,12 @@ impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Servers({})", self.names)
     }
+}
+
+/// How long it was really waited, in whole seconds.
+fn timeout(began: Instant) -> DnsError {
+    let secs = began.elapsed().as_millis().div_ceil(1000);
+    DnsError::Timeout(Duration::from_secs(u64::try_from(secs).unwrap_or(u64::MAX)))
 }
 
 fn of_the_machine() -> Result<Vec<NameServerConfig>, DnsError> {

@@ -52,5 +52,6 @@ pub const SERVER_REPLY_TEXT_KEPT: usize = 4096;
 pub const RCPT_PIPELINED_MAX: usize = 100;
 /// Octets that a client hands out to be written in one piece; less of a body waits for more.
 pub const CLIENT_WRITE_MAX: usize = 64 * 1024;
-/// Commands and replies that a client remembers until it is asked for them: the first ones.
-pub const EXCHANGES_MAX: usize = 100;
+/// Commands and replies that a client remembers until it is asked for them, the first ones: a
+/// transaction with [`RCPT_PIPELINED_MAX`] recipients, and what goes before and behind these.
+pub const EXCHANGES_MAX: usize = RCPT_PIPELINED_MAX + 20;

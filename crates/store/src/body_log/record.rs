@@ -15,9 +15,31 @@ pub(crate) fn segment_header(segment: i64) -> [u8; SEGMENT_HEADER_LEN] {
 
 /// Magic and form, the id, the length and checksum of the body, and the checksum of the header.
 pub(crate) fn record_header(id: i64, length: u64, crc: u32) -> [u8; RECORD_HEADER_LEN] {
+    header(BODY, id.cast_unsigned(), length, crc)
+}
+
+/// Reads a record header: the id, the length and the checksum of the body behind it.
+pub(crate) fn parse_record_header(header: &[u8]) -> Option<(i64, u64, u32)> {
+    let (from, length, crc) = parse(BODY, header)?;
+    Some((from.cast_signed(), length, crc))
+}
+
+/// The same in front of a journal entry. In place of the id stands the offset at which the sheet
+/// begins that the entry ends: what an earlier, longer sheet has left behind a later one does not
+/// fit there.
+pub(crate) fn entry_header(from: u64, length: u64, crc: u32) -> [u8; RECORD_HEADER_LEN] {
+    header(ENTRY, from, length, crc)
+}
+
+/// Reads the header of a journal entry: where its sheet begins, its length and checksum.
+pub(crate) fn parse_entry_header(header: &[u8]) -> Option<(u64, u64, u32)> {
+    parse(ENTRY, header)
+}
+
+fn header(magic: &[u8; 8], first: u64, length: u64, crc: u32) -> [u8; RECORD_HEADER_LEN] {
     let mut header = [0; RECORD_HEADER_LEN];
-    header[..8].copy_from_slice(b"PRIDREC\x01");
-    header[8..16].copy_from_slice(&id.to_le_bytes());
+    header[..8].copy_from_slice(magic);
+    header[8..16].copy_from_slice(&first.to_le_bytes());
     header[16..24].copy_from_slice(&length.to_le_bytes());
     header[24..28].copy_from_slice(&crc.to_le_bytes());
     let own = crc32c::crc32c(&header[..28]);
@@ -25,19 +47,21 @@ pub(crate) fn record_header(id: i64, length: u64, crc: u32) -> [u8; RECORD_HEADE
     header
 }
 
-/// Reads a record header: the id, the length and the checksum of the body behind it.
-pub(crate) fn parse_record_header(header: &[u8]) -> Option<(i64, u64, u32)> {
+fn parse(magic: &[u8; 8], header: &[u8]) -> Option<(u64, u64, u32)> {
     let header: &[u8; RECORD_HEADER_LEN] = header.try_into().ok()?;
     let own = u32::from_le_bytes(header[28..].try_into().ok()?);
-    if &header[..8] != b"PRIDREC\x01" || own != crc32c::crc32c(&header[..28]) {
+    if &header[..8] != magic || own != crc32c::crc32c(&header[..28]) {
         return None;
     }
     Some((
-        i64::from_le_bytes(header[8..16].try_into().ok()?),
+        u64::from_le_bytes(header[8..16].try_into().ok()?),
         u64::from_le_bytes(header[16..24].try_into().ok()?),
         u32::from_le_bytes(header[24..28].try_into().ok()?),
     ))
 }
+
+const BODY: &[u8; 8] = b"PRIDREC\x01";
+const ENTRY: &[u8; 8] = b"PRIDJNL\x01";
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,7 @@ struct MemoryFile {
     content: Mutex<Content>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
@@ -75,6 +75,23 @@ impl MemoryDisk {
             let mut content = file.content();
             content.now = content.durable.clone();
         }
+    }
+
+    /// Another disk with the same content.
+    pub(crate) fn copied(&self) -> Self {
+        let (copy, state) = (Self::default(), self.state());
+        for (name, file) in &state.files {
+            let content = Mutex::new(file.content().clone());
+            let disk = copy.clone();
+            let file = Arc::new(MemoryFile { disk, content });
+            copy.state().files.insert(name.clone(), file);
+        }
+        let mut files = copy.state().files.clone();
+        files.retain(|name, _| state.durable_names.contains_key(name));
+        copy.state().durable_names = files;
+        copy.state().free = state.free;
+        drop(state);
+        copy
     }
 
     /// Turns one bit over, durably.

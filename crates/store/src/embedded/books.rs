@@ -1,21 +1,19 @@
-//! The books of a turn: the end of the log, live octets, daily totals.
+//! The books of a commit: the end of the log, live octets, daily totals.
 
 use mailtypes::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::turn::{Effects, Tally};
 
-/// Writes the books of a turn: the end of the log, live octets, daily totals. Answers the segments
-/// without a live body, whose rows are gone with this commit.
+/// Writes the books of a commit: the segment that bodies and entries go to with its end, live octets,
+/// daily totals. Answers the segments without a live body, whose rows are gone with this commit.
 pub(crate) fn write_effects(
     db: &Connection,
     effects: &Effects,
-    open_end: Option<(i64, u64)>,
+    named: Option<(i64, u64)>,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<i64>> {
-    if let Some((id, end)) = open_end
-        && effects.live.iter().any(|(segment, _)| *segment == id)
-    {
+    if let Some((id, end)) = named {
         let end = i64::try_from(end).unwrap_or(i64::MAX);
         let known = db
             .prepare_cached("UPDATE segment SET end = ? WHERE id = ?")?

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use super::handle::{Turns, Waiting};
 use super::locked;
+use super::thread::goes_with;
 use crate::StoreError;
 use crate::limits::TURN_REQUESTS_MAX;
 
@@ -56,7 +57,9 @@ impl WriterByCallers {
     pub(crate) fn close(&self) {
         let mut state = locked(&self.0);
         state.work();
-        state.turns = None;
+        if let Some(mut turns) = state.turns.take() {
+            turns.rest();
+        }
     }
 }
 
@@ -65,8 +68,11 @@ impl State {
         let Some(turns) = &mut self.turns else {
             return self.queue.clear();
         };
-        while !self.queue.is_empty() {
-            let len = self.queue.len().min(TURN_REQUESTS_MAX);
+        while let Some(first) = self.queue.first() {
+            let together = self.queue.iter().take(TURN_REQUESTS_MAX);
+            let len = together
+                .take_while(|waiting| goes_with(&*first.asked, &*waiting.asked))
+                .count();
             let batch = self.queue.drain(..len).map(|waiting| waiting.asked);
             turns.run(batch.collect());
         }

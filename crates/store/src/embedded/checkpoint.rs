@@ -93,7 +93,7 @@ fn reaches(wal: &Path, len: u64) -> bool {
 const HEADER_LEN: usize = 32;
 /// Octets in front of each page in a WAL: the salts stand at 8.
 const FRAME_HEADER_LEN: usize = 24;
-const LOOK_EVERY_TURNS: u32 = 32;
+const LOOK_EVERY_TURNS: u32 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! [`Store`] for [`Embedded`]: each method hands its work to the writer or a reader.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -8,65 +8,20 @@ use mailtypes::{Host, ItemId, Mailbox, Timestamp};
 use rusqlite::Connection;
 
 use super::orders::{
-    Accept, AddAccount, Begin, DeliverLocal, Operate, RecordAttempt, RemoveAccount, RemoveAlias,
-    RenewLease, Report, SetAlias, SetAside, SetDelivery, SetPassword, Settle, Suppress, TakeLease,
+    Accept, AddAccount, Begin, DeliverLocal, Operate, Record, RemoveAccount, RemoveAlias,
+    RenewLease, Report, SetAlias, SetDelivery, SetPassword, Suppress, TakeLease,
 };
-use super::queries::due::{Found, Look};
-use super::source::{self, Opened};
-use super::{Embedded, Source, queries};
+use super::{Embedded, queries};
 use crate::item::{
-    About, Attempt, Begun, Cursor, Due, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
+    About, Attempt, Begun, Cursor, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
 use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
 use crate::report::{AuditReport, CheckReport, Problem, Problems};
-use crate::spans::Spans;
 use crate::story::{Action, ItemView, QueueLine, Selection};
 use crate::{
     AcceptError, Account, AccountDelivery, AccountId, Alias, DirectoryError, Draft, EntryView,
     Listing, MessageReader, OperateError, ReadError, ReportError, Store, StoreError,
 };
-
-impl Embedded {
-    /// Runs a question in one snapshot of the database.
-    async fn read<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let snapshot = move |db: &mut Connection| {
-            let tx = db.transaction()?;
-            question(&tx)
-        };
-        Ok(self.inner.readers.run(snapshot).await??)
-    }
-
-    /// Looks into the queue. What cannot be read is set aside, and then it is looked again.
-    async fn look(
-        &self,
-        lease: &Lease,
-        question: impl Fn(&Connection, Look) -> rusqlite::Result<Found> + Clone + Send + 'static,
-    ) -> Result<Found, StoreError> {
-        loop {
-            let look = Look {
-                now: (self.inner.clock)(),
-                epoch: lease.epoch,
-                // Before the snapshot begins: what it does not show is committed after this.
-                settled: Timestamp::from_millis(self.inner.settled.load(Ordering::Acquire)),
-            };
-            let ask = question.clone();
-            let found = self.read(move |db| ask(db, look)).await?;
-            if found.damaged.is_empty() {
-                return Ok(found);
-            }
-            let damaged = found.damaged;
-            self.inner.writer.carry_out(SetAside { damaged }).await?;
-        }
-    }
-
-    fn message(&self, spans: &Spans) -> MessageReader {
-        let source = Source::new(self.inner.readers.clone(), self.inner.bodies.clone());
-        MessageReader::new(spans, source)
-    }
-}
 
 impl Store for Embedded {
     fn draft(&self) -> Draft {
@@ -82,7 +37,14 @@ impl Store for Embedded {
         self.room(draft.unwritten())?;
         let id = draft.id();
         let body = draft.finish().await?;
-        self.inner.writer.carry_out(Accept { id, body, item }).await
+        let fresh = Arc::clone(&self.inner.fresh);
+        let order = Accept {
+            id,
+            body,
+            item,
+            fresh,
+        };
+        self.inner.writer.carry_out(order).await
     }
 
     async fn lease(&self, owner: &str, lasts: Duration) -> Result<Lease, StoreError> {
@@ -116,11 +78,6 @@ impl Store for Embedded {
                 queries::due::due(db, look, lane, after, limit)
             })
             .await?;
-        if found.due.len() >= limit && found.next == after {
-            // There is more than a page of the moment of the last commit: the walk goes on behind it
-            // when that is known to be over.
-            self.inner.writer.carry_out(Settle).await?;
-        }
         Ok(DuePage {
             due: found.due,
             next: found.next,
@@ -131,16 +88,21 @@ impl Store for Embedded {
         &self,
         lease: &Lease,
         host: &Host,
+        lane: Lane,
+        after: Option<Cursor>,
         limit: usize,
-    ) -> Result<Vec<Due>, StoreError> {
+    ) -> Result<DuePage, StoreError> {
         let limit = limit.min(PAGE_MAX);
         let host = host.clone();
         let found = self
             .look(lease, move |db, look| {
-                queries::due::due_at(db, look, &host, limit)
+                queries::due::due_at(db, look, &host, lane, after, limit)
             })
             .await?;
-        Ok(found.due)
+        Ok(DuePage {
+            due: found.due,
+            next: found.next,
+        })
     }
 
     async fn next_due(
@@ -148,7 +110,7 @@ impl Store for Embedded {
         _lease: &Lease,
         after: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.read(move |db| queries::due::next_after(db, after))
+        self.ask(move |turn| queries::due::next_after(turn.db, after))
             .await
     }
 
@@ -199,15 +161,9 @@ impl Store for Embedded {
     }
 
     async fn record(&self, lease: &Lease, attempts: Vec<Attempt>) -> Result<(), StoreError> {
-        let asked: Vec<_> = attempts
-            .into_iter()
-            .map(|attempt| RecordAttempt {
-                lease: lease.clone(),
-                attempt,
-            })
-            .map(|order| self.inner.writer.carry_out(order))
-            .collect();
-        join_all(asked).await.into_iter().collect()
+        let lease = lease.clone();
+        let order = Record { lease, attempts };
+        self.inner.writer.carry_out(order).await
     }
 
     async fn report(
@@ -227,6 +183,7 @@ impl Store for Embedded {
                     id,
                     body,
                     item: message,
+                    fresh: Arc::clone(&self.inner.fresh),
                 },
                 about,
             })
@@ -359,14 +316,14 @@ impl Store for Embedded {
         };
         let asked = address.clone();
         let found = self
-            .read(move |db| queries::directory::lookup(db, &asked))
+            .read_committed(move |db| queries::directory::lookup(db, &asked))
             .await?;
         self.inner.cache.put(address, found.clone(), generation);
         Ok(found)
     }
 
     async fn first_account(&self) -> Result<Option<Account>, StoreError> {
-        self.read(queries::directory::first_account).await
+        self.read_committed(queries::directory::first_account).await
     }
 
     async fn add_account(
@@ -420,7 +377,7 @@ impl Store for Embedded {
         let after = after.cloned();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read(move |db| queries::directory::accounts(db, after.as_ref(), limit))
+            .read_committed(move |db| queries::directory::accounts(db, after.as_ref(), limit))
             .await?)
     }
 
@@ -445,7 +402,7 @@ impl Store for Embedded {
         let after = after.cloned();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read(move |db| queries::directory::aliases(db, after.as_ref(), limit))
+            .read_committed(move |db| queries::directory::aliases(db, after.as_ref(), limit))
             .await?)
     }
 
@@ -474,27 +431,15 @@ impl Store for Embedded {
         Ok(self.read(read).await?.map(|spans| self.message(&spans)))
     }
 
+    async fn open_final(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
+        let read = self.read(move |db| queries::mailbox::final_spans(db, item));
+        Ok(read.await?.map(|spans| self.message(&spans)))
+    }
+
     async fn open_items(
         &self,
         items: Vec<(ItemId, bool)>,
     ) -> Vec<Result<Option<MessageReader>, ReadError>> {
-        let count = items.len();
-        let bodies = self.inner.bodies.clone();
-        let opened = self.read(move |db| {
-            let open = |(item, at_once)| source::open(db, &bodies, item, at_once);
-            Ok(items.into_iter().map(open).collect::<Vec<_>>())
-        });
-        let opened = match opened.await {
-            Ok(opened) => opened,
-            Err(error) => return (0..count).map(|_| Err(error.clone().into())).collect(),
-        };
-        let reader = |opened| match opened {
-            Opened::Whole(octets) => MessageReader::of_octets(octets),
-            Opened::Spans(spans) => self.message(&spans),
-        };
-        opened
-            .into_iter()
-            .map(|opened| opened.map(|found| found.map(reader)))
-            .collect()
+        self.open_queued(items).await
     }
 }

@@ -13,6 +13,7 @@ use crate::limits::WAIT_MAX;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_outgoing.sql"),
+    include_str!("../../migrations/0003_journal.sql"),
 ];
 
 /// The newest schema that this program knows.
@@ -21,15 +22,29 @@ pub(crate) fn schema_version() -> u32 {
 }
 
 /// Opens the database for writing, makes it when missing, and brings it up to date.
+#[cfg(test)]
 pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
-    let mut db = connect(path, OpenFlags::default())?;
-    let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let mut db = connect_known(path)?;
+    migrate(&mut db)?;
+    Ok(db)
+}
+
+/// Opens the database for writing, as it is, or an empty one. One of a newer version is refused.
+pub(crate) fn connect_known(path: &Path) -> Result<Connection, OpenError> {
+    let db = connect(path, OpenFlags::default())?;
+    let found = schema_of(&db)?;
     if found > schema_version() {
         return Err(OpenError::Newer {
             found,
             known: schema_version(),
         });
     }
+    Ok(db)
+}
+
+/// Brings a database up to date.
+pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
+    let found = schema_of(db)?;
     let steps = (1..)
         .zip(MIGRATIONS)
         .skip(usize::try_from(found).unwrap_or(usize::MAX));
@@ -39,7 +54,11 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
         tx.pragma_update(None, "user_version", version)?;
         tx.commit()?;
     }
-    Ok(db)
+    Ok(())
+}
+
+fn schema_of(db: &Connection) -> rusqlite::Result<u32> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Ends waits that no schedule makes: a clock that was far ahead may have written them.

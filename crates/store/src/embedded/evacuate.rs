@@ -70,6 +70,8 @@ pub(crate) fn copy_tail(
         log.append(&records).map_err(Failed::Log)?
     };
     let mut effects = Effects::default();
+    // It dies when nothing lives in it.
+    effects.live(segment, 0);
     db.execute_batch("BEGIN IMMEDIATE")?;
     db.execute("UPDATE segment SET closed = 1 WHERE id = ?", [segment])?;
     for ((id, octets, _), place) in saved.iter().zip(places) {

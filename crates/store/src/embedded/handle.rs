@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mailtypes::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,7 +13,7 @@ use super::order::{Asked, Order, Pending};
 use super::thread::WriterThread;
 use super::writer::Writer;
 use crate::StoreError;
-use crate::limits::WRITER_QUEUE_MAX;
+use crate::limits::{COMMIT_EVERY, WRITER_QUEUE_MAX};
 
 /// Tells the time to the threads of the store.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -89,22 +90,47 @@ impl WriterHandle {
 pub(crate) struct Turns {
     pub(crate) writer: Writer,
     pub(crate) clock: Clock,
-    /// Runs behind each turn, outside any transaction.
+    /// Runs behind each turn that has committed something.
     pub(crate) after: Box<dyn FnMut() + Send>,
 }
 
 impl Turns {
     pub(crate) fn run(&mut self, batch: Vec<Box<dyn Pending>>) {
-        let turn = catch_unwind(AssertUnwindSafe(|| self.writer.turn(batch, (self.clock)())));
-        if turn.is_err() {
-            // Its callers see their answers dropped; the writer goes on for the others.
-            error!("a turn of the writer panicked; the database is opened anew");
-            self.writer.abandon();
-        }
-        (self.after)();
+        let now = (self.clock)();
+        self.guarded(|writer| writer.turn(batch, now));
     }
 
-    pub(crate) fn needs_recovery(&self) -> bool {
-        self.writer.needs_recovery()
+    /// Nothing has come for a while: commits what is promised, mends what is broken.
+    pub(crate) fn rest(&mut self) {
+        let now = (self.clock)();
+        self.guarded(|writer| {
+            writer.rest(now);
+            true
+        });
+    }
+
+    /// Does a turn; behind one that has committed something comes what follows from that.
+    fn guarded(&mut self, turn: impl FnOnce(&mut Writer) -> bool) {
+        match catch_unwind(AssertUnwindSafe(|| turn(&mut self.writer))) {
+            Ok(false) => {}
+            Ok(true) => (self.after)(),
+            Err(_) => {
+                // Its callers see their answers dropped; the writer goes on for the others.
+                error!("a turn of the writer panicked; the database is opened anew");
+                self.writer.abandon();
+            }
+        }
+    }
+
+    /// How long to wait for orders before there is something else to do.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        if self.writer.needs_recovery() {
+            Some(RECOVERY_PAUSE)
+        } else {
+            self.writer.is_ahead().then_some(COMMIT_EVERY)
+        }
     }
 }
+
+/// How long the writer waits before it tries again to mend what a disk error left.
+const RECOVERY_PAUSE: Duration = Duration::from_millis(500);

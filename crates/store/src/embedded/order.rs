@@ -19,6 +19,14 @@ pub(crate) trait Order: Send + 'static {
         None
     }
 
+    /// What makes the change last.
+    fn lasting(&self) -> Lasting {
+        Lasting::Commit
+    }
+
+    /// Whether nobody is kept waiting when it takes some milliseconds: then it goes with others.
+    const CAN_WAIT: bool = false;
+
     /// Whether the change is only made while somebody still waits for its answer.
     const ONLY_IF_AWAITED: bool = false;
 
@@ -36,6 +44,17 @@ pub(crate) trait Order: Send + 'static {
     }
 }
 
+/// What has to be on disk before an order is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// A commit that has it: for what comes seldom.
+    Commit,
+    /// An entry of the journal: all its writing is done by [`Turn::write`].
+    Journal,
+    /// It changes nothing.
+    Nothing,
+}
+
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -51,6 +70,10 @@ pub(crate) enum Fate {
 pub(crate) trait Pending: Send {
     /// See [`Order::body`].
     fn body(&self) -> Option<(i64, &[u8], u32)>;
+    /// See [`Order::lasting`].
+    fn lasting(&self) -> Lasting;
+    /// See [`Order::CAN_WAIT`].
+    fn can_wait(&self) -> bool;
     /// Carries the order out and keeps the answer; `false` asks for its savepoint to be undone.
     fn apply(&mut self, turn: &mut Turn<'_>) -> bool;
     /// The order did not happen. One that had failed by itself keeps its own reason.
@@ -90,6 +113,14 @@ impl<O: Order> Asked<O> {
 impl<O: Order> Pending for Asked<O> {
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         self.order.body()
+    }
+
+    fn lasting(&self) -> Lasting {
+        self.order.lasting()
+    }
+
+    fn can_wait(&self) -> bool {
+        O::CAN_WAIT
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> bool {

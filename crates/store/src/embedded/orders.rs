@@ -1,6 +1,7 @@
 //! The orders that the writer knows, one file for each kind of work.
 
 mod accept;
+mod ask;
 mod begin;
 mod deliver;
 mod directory;
@@ -14,6 +15,7 @@ mod set_aside;
 mod settle;
 
 pub(crate) use accept::Accept;
+pub(crate) use ask::Ask;
 pub(crate) use begin::Begin;
 pub(crate) use deliver::DeliverLocal;
 pub(crate) use directory::{
@@ -21,7 +23,7 @@ pub(crate) use directory::{
 };
 pub(crate) use lease::{RenewLease, TakeLease};
 pub(crate) use operate::Operate;
-pub(crate) use record::RecordAttempt;
+pub(crate) use record::Record;
 pub(crate) use relocate::{DropDead, Move, Relocate};
 pub(crate) use report::{Report, Suppress};
 pub(crate) use retain::{ForgetStories, PurgeAccounts};

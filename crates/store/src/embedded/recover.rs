@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
+use mailtypes::Timestamp;
 use rusqlite::Connection;
 use tracing::{error, info};
 
+use super::OpenError;
+use super::journal::replay::{ReplayFailed, replay_segment};
 use crate::body_log::{BodyLog, Numbers, OpenSegment, segment_name, segment_number};
 use crate::disk::Disk;
 use crate::limits::SEGMENT_LEN_MAX;
 
-/// Cuts the open tail at the end that the last commit names, and removes files that no row names.
+/// Repeats what the journal promises, cuts the open tail behind it, and removes files that no row
+/// names.
 pub(crate) fn recover(
     db: &Connection,
     disk: &Arc<dyn Disk>,
-) -> Result<(BodyLog, Numbers), std::io::Error> {
+    now: Timestamp,
+) -> Result<(BodyLog, Numbers), OpenError> {
     let names = disk.list()?;
     let last_row = segments(db, "SELECT coalesce(max(id), 0), 0 FROM segment")?[0].0;
     let last_file = names
@@ -23,7 +28,7 @@ pub(crate) fn recover(
         .unwrap_or(0);
     let numbers = Numbers::starting_at(last_row.max(last_file) + 1);
     remove_strays(db, &**disk, &names)?;
-    let open = open_tail(db, &**disk)?;
+    let open = open_tail(db, &**disk, now)?;
     Ok((
         BodyLog::new(Arc::clone(disk), numbers.clone(), open),
         numbers,
@@ -56,9 +61,14 @@ fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io:
     Ok(())
 }
 
-/// The open segment, cut at its committed end. One that is too short, full or missing is closed:
-/// its bodies stay where they are, and `check` reports what is damaged.
-fn open_tail(db: &Connection, disk: &dyn Disk) -> std::io::Result<Option<OpenSegment>> {
+/// The open segment, cut at its end: the committed one, or that of the last entry of the journal
+/// behind it. One that is too short, full or missing is closed: its bodies stay where they are, and
+/// `check` reports what is damaged.
+fn open_tail(
+    db: &Connection,
+    disk: &dyn Disk,
+    now: Timestamp,
+) -> Result<Option<OpenSegment>, OpenError> {
     let mut found = None;
     for (id, end) in segments(
         db,
@@ -70,6 +80,10 @@ fn open_tail(db: &Connection, disk: &dyn Disk) -> std::io::Result<Option<OpenSeg
             .and_then(|file| Ok((file.length()?, file)));
         match tail {
             Ok((len, file)) if len >= end => {
+                let (end, dead) = replay_segment(db, id, &*file, end, now)?;
+                for segment in dead {
+                    disk.remove(&segment_name(segment))?;
+                }
                 if len > end {
                     info!(
                         segment = id,
@@ -95,6 +109,15 @@ fn open_tail(db: &Connection, disk: &dyn Disk) -> std::io::Result<Option<OpenSeg
             .map_err(std::io::Error::other)?;
     }
     Ok(found)
+}
+
+impl From<ReplayFailed> for OpenError {
+    fn from(failed: ReplayFailed) -> Self {
+        match failed {
+            ReplayFailed::Log(error) => Self::Log(error),
+            ReplayFailed::Entry(error) => Self::Journal(error.to_string()),
+        }
+    }
 }
 
 fn segments(db: &Connection, query: &str) -> std::io::Result<Vec<(i64, i64)>> {

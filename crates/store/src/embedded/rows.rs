@@ -7,6 +7,7 @@ use rusqlite::types::Type;
 use rusqlite::{Error, Row};
 
 use crate::body_log::Place;
+use crate::spans::Spans;
 use crate::story::{RecipientState, RecipientView};
 use crate::{AccountId, Destination, Facts, Origin};
 
@@ -51,6 +52,16 @@ pub(crate) fn reverse_path(row: &Row<'_>, column: usize) -> rusqlite::Result<Rev
         "" => Ok(ReversePath::Null),
         _ => mailbox(row, column).map(ReversePath::Mailbox),
     }
+}
+
+/// A message without what its column `return_paths` cuts out of its body; `None`: damaged.
+pub(crate) fn without_cuts(spans: &Spans, body: i64, cuts: Option<&str>) -> Option<Spans> {
+    let pairs: Vec<[u64; 2]> = match cuts {
+        Some(json) => serde_json::from_str(json).ok()?,
+        None => Vec::new(),
+    };
+    let cuts: Vec<_> = pairs.into_iter().map(|[from, to]| from..to).collect();
+    Some(spans.without(body, &cuts))
 }
 
 /// Columns: `reverse_path`, `body_type`, `smtputf8`, `require_tls`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::handle::{Turns, Waiting};
 use super::locked;
-use super::order::Pending;
+use super::order::{Lasting, Pending};
 use crate::StoreError;
 use crate::limits::{TURN_BODY_MAX, TURN_REQUESTS_MAX};
 
@@ -26,13 +26,13 @@ impl WriterThread {
             .spawn(move || {
                 let mut left = None;
                 loop {
-                    let batch = match next_batch(&orders, &mut left, turns.needs_recovery()) {
-                        Batch::Orders(batch) => batch,
-                        Batch::Nothing => Vec::new(),
+                    match next_batch(&orders, &mut left, turns.patience()) {
+                        Batch::Orders(batch) => turns.run(batch),
+                        Batch::Nothing => turns.rest(),
                         Batch::Closed => break,
-                    };
-                    turns.run(batch);
+                    }
                 }
+                turns.rest();
             })?;
         Ok(Self {
             inbox: Arc::new(Mutex::new(Some(inbox))),
@@ -63,38 +63,83 @@ enum Batch {
     Closed,
 }
 
-/// Waits for the first order, then takes what else is there, within the limits of a turn.
+/// Waits for the first order, then takes what else is there and can go with it, within the limits of
+/// a turn.
 fn next_batch(
     orders: &mpsc::Receiver<Waiting>,
     left: &mut Option<Waiting>,
-    needs_recovery: bool,
+    patience: Option<Duration>,
 ) -> Batch {
-    let first = match left.take() {
-        Some(waiting) => waiting,
-        None if needs_recovery => match orders.recv_timeout(RECOVERY_PAUSE) {
-            Ok(waiting) => waiting,
-            Err(RecvTimeoutError::Timeout) => return Batch::Nothing,
-            Err(RecvTimeoutError::Disconnected) => return Batch::Closed,
-        },
-        None => match orders.recv() {
-            Ok(waiting) => waiting,
-            Err(_) => return Batch::Closed,
-        },
+    let first = match (left.take(), patience) {
+        (Some(waiting), _) => Ok(waiting),
+        (None, Some(patience)) => orders.recv_timeout(patience),
+        (None, None) => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
     };
-    let mut octets = body_len(&first);
-    let mut batch = vec![first.asked];
-    while batch.len() < TURN_REQUESTS_MAX {
-        let Ok(waiting) = orders.try_recv() else {
-            break;
-        };
-        octets += body_len(&waiting);
-        if octets > TURN_BODY_MAX {
-            *left = Some(waiting);
+    let first = match first {
+        Ok(waiting) => waiting,
+        Err(RecvTimeoutError::Timeout) => return Batch::Nothing,
+        Err(RecvTimeoutError::Disconnected) => return Batch::Closed,
+    };
+    let mut batch = Gathered::new(first);
+    for _ in 0..WAITS_MAX {
+        while let Some(waiting) = batch.room().then(|| orders.try_recv().ok()).flatten() {
+            if let Err(later) = batch.add(waiting) {
+                *left = Some(later);
+                return Batch::Orders(batch.orders);
+            }
+        }
+        if !batch.can_wait() || !batch.room() {
             break;
         }
-        batch.push(waiting.asked);
+        let Ok(waiting) = orders.recv_timeout(GO_TOGETHER) else {
+            break;
+        };
+        if let Err(later) = batch.add(waiting) {
+            *left = Some(later);
+            break;
+        }
     }
-    Batch::Orders(batch)
+    Batch::Orders(batch.orders)
+}
+
+/// The orders of a turn.
+struct Gathered {
+    orders: Vec<Box<dyn Pending>>,
+    octets: usize,
+}
+
+impl Gathered {
+    fn new(first: Waiting) -> Self {
+        Self {
+            octets: body_len(&first),
+            orders: vec![first.asked],
+        }
+    }
+
+    fn room(&self) -> bool {
+        self.orders.len() < TURN_REQUESTS_MAX && self.octets <= TURN_BODY_MAX
+    }
+
+    /// Gives an order back that has to wait for the next turn.
+    fn add(&mut self, waiting: Waiting) -> Result<(), Waiting> {
+        let octets = self.octets + body_len(&waiting);
+        if octets > TURN_BODY_MAX || !goes_with(&*self.orders[0], &*waiting.asked) {
+            return Err(waiting);
+        }
+        self.octets = octets;
+        self.orders.push(waiting.asked);
+        Ok(())
+    }
+
+    /// Whether it costs nobody anything to wait for more.
+    fn can_wait(&self) -> bool {
+        self.orders.iter().all(|asked| asked.can_wait())
+    }
+}
+
+/// Orders that need a commit come together, and apart from the others.
+pub(super) fn goes_with(one: &dyn Pending, other: &dyn Pending) -> bool {
+    (one.lasting() == Lasting::Commit) == (other.lasting() == Lasting::Commit)
 }
 
 fn body_len(waiting: &Waiting) -> usize {
@@ -104,5 +149,7 @@ fn body_len(waiting: &Waiting) -> usize {
         .map_or(0, |(_, octets, _)| octets.len())
 }
 
-/// How long the writer waits before it tries again to mend what a disk error left.
-const RECOVERY_PAUSE: Duration = Duration::from_millis(500);
+/// How long orders that can wait do so for others, whose sync then serves them all.
+const GO_TOGETHER: Duration = Duration::from_millis(5);
+/// How often in one turn.
+const WAITS_MAX: usize = 2;

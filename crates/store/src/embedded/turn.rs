@@ -1,8 +1,10 @@
 //! What an order sees of the transaction it runs in, and the small steps that orders share.
 
 use mailtypes::{ItemId, Status, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
+use super::journal::redo::Redo;
+use super::journal::writes::Write;
 use crate::body_log::Place;
 use crate::limits::STRIKES_MAX;
 use crate::story::{EventKind, RecipientState};
@@ -18,6 +20,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) effects: Effects,
     /// The epoch of each shard's lease.
     pub(crate) epochs: &'a [i64; 256],
+    /// What has been written so far, for the journal.
+    pub(crate) redo: &'a mut Redo,
 }
 
 /// What orders add to the books; written once a turn, and undone with the order's savepoint.
@@ -28,6 +32,8 @@ pub(crate) struct Effects {
     pub(crate) epochs: Vec<(u8, i64)>,
     /// The directory has changed.
     pub(crate) directory: bool,
+    /// Items that have let go of their message.
+    pub(crate) ended: Vec<ItemId>,
     /// Changes of live octets by segment; a segment named here without a live octet dies.
     pub(crate) live: Vec<(i64, i64)>,
 }
@@ -55,6 +61,7 @@ impl Effects {
             self.live(*segment, *octets);
         }
         self.epochs.extend(&other.epochs);
+        self.ended.extend(&other.ended);
         self.directory |= other.directory;
         self.tally.accepted += other.tally.accepted;
         self.tally.delivered += other.tally.delivered;
@@ -65,6 +72,29 @@ impl Effects {
 }
 
 impl Turn<'_> {
+    /// Carries out a statement that the journal can repeat; answers how many rows it changed.
+    pub(crate) fn write(&mut self, write: Write, values: &[&dyn ToSql]) -> rusqlite::Result<usize> {
+        let changed = self.db.prepare_cached(write.sql())?.execute(values)?;
+        self.redo.push(write, values)?;
+        Ok(changed)
+    }
+
+    /// The same for a statement that answers with a row.
+    pub(crate) fn write_row<T>(
+        &mut self,
+        write: Write,
+        values: &[&dyn ToSql],
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        let row = self
+            .db
+            .prepare_cached(write.sql())?
+            .query_row(values, read)
+            .optional()?;
+        self.redo.push(write, values)?;
+        Ok(row)
+    }
+
     /// A result counts only while its lease holds.
     pub(crate) fn check_lease(&self, lease: &Lease, item: ItemId) -> Result<(), StoreError> {
         if self.epochs[usize::from(item.shard().0)] == lease.epoch {
@@ -96,13 +126,9 @@ impl Turn<'_> {
         detail: &str,
         trail: Option<&str>,
     ) -> rusqlite::Result<()> {
-        self.db
-            .prepare_cached(
-                "INSERT INTO history (item, seq, n, at, kind, status, detail, trail)
-                 VALUES (?1, (SELECT coalesce(max(seq), 0) + 1 FROM history WHERE item = ?1),
-                         ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
+        self.write(
+            Write::AddHistory,
+            params![
                 item.as_i64(),
                 recipient,
                 self.now.as_millis(),
@@ -110,22 +136,17 @@ impl Turn<'_> {
                 status.map(ToString::to_string),
                 detail,
                 trail,
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
     /// Holds a recipient whose delivery has brought down too many workers.
     pub(crate) fn set_aside(&mut self, item: ItemId, recipient: u32) -> rusqlite::Result<()> {
-        self.db
-            .prepare_cached(
-                "UPDATE recipient SET state = ?, due = NULL, lane = NULL, hands = NULL, strikes = 0
-                 WHERE item = ? AND n = ?",
-            )?
-            .execute(params![
-                RecipientState::Held.code(),
-                item.as_i64(),
-                recipient
-            ])?;
+        self.write(
+            Write::SetAside,
+            params![RecipientState::Held.code(), item.as_i64(), recipient],
+        )?;
         let detail =
             format!("set aside: its delivery has brought the server down {STRIKES_MAX} times");
         tracing::error!(%item, recipient, "a message is {detail}");
@@ -142,19 +163,16 @@ impl Turn<'_> {
         status: Option<&Status>,
         attempts: u32,
     ) -> rusqlite::Result<Option<Vec<u8>>> {
-        self.db
-            .prepare_cached(
-                "UPDATE recipient SET state = ?, due = NULL, lane = NULL, hands = NULL,
-                        attempts = attempts + ?, status = coalesce(?, status)
-                 WHERE item = ? AND n = ?",
-            )?
-            .execute(params![
+        self.write(
+            Write::EndRecipient,
+            params![
                 state.code(),
                 attempts,
                 status.map(ToString::to_string),
                 item.as_i64(),
                 recipient,
-            ])?;
+            ],
+        )?;
         match state {
             RecipientState::Delivered => self.effects.tally.delivered += 1,
             RecipientState::Bounced => self.effects.tally.bounced += 1,
@@ -162,18 +180,19 @@ impl Turn<'_> {
             RecipientState::Removed => self.effects.tally.removed += 1,
             RecipientState::Queued | RecipientState::Held | RecipientState::BounceOwed => {}
         }
-        // The last one lets go of the message in the same statement.
         let (open, spans): (i64, Option<Vec<u8>>) = self
             .db
             .prepare_cached("SELECT open, spans FROM item WHERE id = ?")?
             .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.db
-            .prepare_cached(
-                "UPDATE item SET open = open - 1, spans = iif(open > 1, spans, NULL),
-                        ended = iif(open > 1, NULL, ?) WHERE id = ?",
-            )?
-            .execute([self.now.as_millis(), item.as_i64()])?;
-        Ok(if open > 1 { None } else { spans })
+        self.write(
+            Write::CloseOne,
+            params![self.now.as_millis(), item.as_i64()],
+        )?;
+        if open > 1 {
+            return Ok(None);
+        }
+        self.effects.ended.push(item);
+        Ok(spans)
     }
 
     /// Changes how many refer to a body; nobody left means that it goes.
@@ -181,21 +200,14 @@ impl Turn<'_> {
         if by == 0 {
             return Ok(());
         }
-        let row: Option<(i64, i64, i64)> = self
-            .db
-            .prepare_cached(
-                "UPDATE body SET refs = refs + ? WHERE id = ? RETURNING refs, segment, length",
-            )?
-            .query_row([by, body], |row| {
+        let row: Option<(i64, i64, i64)> =
+            self.write_row(Write::ReferBody, params![by, body], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })
-            .optional()?;
+            })?;
         if let Some((refs, segment, length)) = row
             && refs <= 0
         {
-            self.db
-                .prepare_cached("DELETE FROM body WHERE id = ?")?
-                .execute([body])?;
+            self.write(Write::DropBody, params![body])?;
             self.effects.live(segment, -length);
         }
         Ok(())

@@ -114,7 +114,13 @@ pub(crate) async fn return_path_fields_of_the_body_are_left_out(backend: impl Ba
         return_paths: vec![3..18],
         ..new.shape
     };
-    accept_item(&store, b"A:\nReturn-Path: x\nB:\n", new).await;
+    let id = accept_item(&store, b"A:\nReturn-Path: x\nB:\n", new).await;
+    // A Maildir gets the same.
+    let last = store.open_final(id).await.unwrap().unwrap();
+    assert_eq!(
+        last.read_all().await.unwrap(),
+        b"Received: by test\r\nA:\nB:\n"
+    );
     deliver_due(&store, &held).await;
     assert_eq!(
         read(&store, ann, 1).await,

@@ -132,10 +132,59 @@ pub(crate) async fn what_waits_for_one_host_is_found(backend: impl Backend) {
     accept(&store, b"x", &[("x@near.example", Destination::Remote)]).await;
     backend.advance(Duration::from_secs(1));
     let two = accept(&store, b"x", &FAR).await;
+    let later = attempt(one, Outcome::Deferred(status(4), backend.now()));
+    let found = at_far(&store, &held, Lane::Fresh, None, 10).await;
+    assert_eq!(found.0, [one, two]);
+    store.record(&held, vec![later]).await.unwrap();
+    let (found, next) = at_far(&store, &held, Lane::Fresh, None, 10).await;
+    assert_eq!(found, [two]);
+    assert_eq!(at_far(&store, &held, Lane::Again, None, 10).await.0, [one]);
+    // Nothing that comes later stands before the place to go on from.
+    let three = accept(&store, b"x", &FAR).await;
+    backend.advance(Duration::from_secs(1));
+    let (found, _) = at_far(&store, &held, Lane::Fresh, next, 10).await;
+    assert!(found.contains(&three), "{found:?}");
+}
+
+/// However much waits for one host, whoever goes through it page by page finds it all, and can go
+/// back to a place that he has seen.
+pub(crate) async fn what_waits_for_one_host_comes_in_pages(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let mut accepted = Vec::new();
+    for n in 0..7 {
+        accepted.push(accept(&store, b"x", &FAR).await);
+        // Some share a moment.
+        if n % 2 == 0 {
+            backend.advance(Duration::from_millis(1));
+        }
+    }
+    backend.advance(Duration::from_millis(1));
+    accept(&store, b"x", &FAR).await;
+    let (mut seen, mut at) = (Vec::new(), None);
+    for _ in 0..4 {
+        let (found, next) = at_far(&store, &held, Lane::Fresh, at, 2).await;
+        seen.extend(found);
+        at = next;
+    }
+    assert_eq!(seen[..7], accepted);
     let far = Host::parse("far.example").unwrap();
-    let found = store.due_at(&held, &far, 10).await.unwrap();
-    let found: Vec<_> = found.iter().map(|due| due.item).collect();
-    assert_eq!(found, [one, two]);
+    let all = store.due_at(&held, &far, Lane::Fresh, None, 10).await;
+    let back = Some(Cursor::before(&all.unwrap().due[3]));
+    let (found, _) = at_far(&store, &held, Lane::Fresh, back, 2).await;
+    assert_eq!(found, accepted[3..5]);
+}
+
+async fn at_far<S: Store>(
+    store: &S,
+    held: &Lease,
+    lane: Lane,
+    after: Option<Cursor>,
+    limit: usize,
+) -> (Vec<ItemId>, Option<Cursor>) {
+    let far = Host::parse("far.example").unwrap();
+    let page = store.due_at(held, &far, lane, after, limit).await.unwrap();
+    (page.due.iter().map(|due| due.item).collect(), page.next)
 }
 
 pub(crate) async fn an_attempt_that_died_is_written_down(mut backend: impl Backend) {

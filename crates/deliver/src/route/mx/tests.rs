@@ -135,6 +135,41 @@ fn equals_come_in_an_order_of_chance() {
 }
 
 #[test]
+fn a_host_that_is_named_twice_is_tried_once() {
+    let twice = "MX example.org = 10 a.example, 20 b.example, 30 a.example";
+    let hosts = "a.example [192.0.2.1], b.example [192.0.2.2]";
+    check("example.org", &zone(twice, &[A, B]), hosts);
+    let side_by_side = "MX example.org = 10 a.example, 20 a.example, 20 b.example";
+    check("example.org", &zone(side_by_side, &[A, B]), hosts);
+}
+
+#[test]
+fn of_many_equals_each_gets_its_share() {
+    let names: Vec<String> = (0..2 * MX_HOSTS_MAX)
+        .map(|n| format!("h{n:02}.example"))
+        .collect();
+    let mx: Vec<String> = names.iter().map(|name| format!("10 {name}")).collect();
+    let mx = format!("MX example.org = 5 first.example, {}", mx.join(", "));
+    let facts = facts(&[&mx]);
+    let hop = NextHop::parse("example.org").unwrap();
+    let mut asked = HashSet::new();
+    for seed in 0..20 {
+        let again = || {
+            let mut rng = SmallRng::seed_from_u64(seed);
+            decide(&hop, &own(), &facts, &mut rng)
+        };
+        assert_eq!(again(), again(), "the same chance asks the same");
+        let Verdict::Ask(questions) = again() else {
+            panic!("nothing is known yet");
+        };
+        assert_eq!(questions.len(), 2 * MX_HOSTS_MAX);
+        assert_eq!(questions[0].name.as_str(), "first.example");
+        asked.extend(questions.into_iter().map(|question| question.name));
+    }
+    assert!(asked.len() > names.len() * 9 / 10, "{}", asked.len());
+}
+
+#[test]
 fn null_mx_means_no_mail() {
     // RFC 7505 §3
     check(
@@ -272,7 +307,7 @@ fn each_address_of_a_host_is_first_some_time() {
     ));
     let zone: Vec<&str> = zone.iter().map(String::as_str).collect();
     let hop = NextHop::parse("x.example").unwrap();
-    let mut first_four = std::collections::HashSet::new();
+    let mut first_four = HashSet::new();
     for seed in 0..200 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let Verdict::Try(hosts) = decide(&hop, &own(), &facts(&zone), &mut rng) else {

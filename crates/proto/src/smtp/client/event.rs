@@ -46,7 +46,10 @@ pub struct OutgoingMail {
     pub body: BodyType,
     /// Whether it has octets above 127.
     pub has_8bit: bool,
-    /// Octets of its longest line without CRLF.
+    /// Octets of its longest line without CRLF. Nothing is done about it: a line that came too long
+    /// goes on as it is, since folding one would break what is signed or encoded in it, and most
+    /// servers take it. Whoever does not, refuses it, and the sender is told.
+    // todo RFC 5321 §4.5.3.1.6: a conversion that is made anyway (8-bit content) should fold it.
     pub longest_line: u64,
 }
 

@@ -1,13 +1,16 @@
 //! A message becomes ours.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mailtypes::{ForwardPath, ItemId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
 use crate::draft::Finished;
-use crate::embedded::order::{Fate, Order};
+use crate::embedded::fresh::{Fresh, Message};
+use crate::embedded::journal::writes::Write;
+use crate::embedded::order::{Fate, Lasting, Order};
 use crate::embedded::rows::write_mailboxes;
 use crate::embedded::turn::Turn;
 use crate::item::{Destination, Lane, NewItem, NewRecipient};
@@ -19,6 +22,8 @@ pub(crate) struct Accept {
     pub(crate) id: ItemId,
     pub(crate) body: Finished,
     pub(crate) item: NewItem,
+    /// Where the message is kept for whoever sends it on.
+    pub(crate) fresh: Arc<Fresh>,
 }
 
 impl Order for Accept {
@@ -27,6 +32,14 @@ impl Order for Accept {
 
     /// A client that was told "later" meanwhile will send the message again.
     const ONLY_IF_AWAITED: bool = true;
+
+    /// A segment of its own is named by a commit.
+    fn lasting(&self) -> Lasting {
+        match &self.body {
+            Finished::Memory { .. } => Lasting::Journal,
+            Finished::Segment(..) => Lasting::Commit,
+        }
+    }
 
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         match &self.body {
@@ -61,8 +74,16 @@ impl Order for Accept {
     }
 
     fn settled(&mut self, fate: Fate) {
-        if let (Finished::Segment(_, guard), Fate::Not) = (&mut self.body, fate) {
-            guard.keep(false);
+        match (&mut self.body, fate) {
+            (Finished::Segment(_, guard), Fate::Not) => guard.keep(false),
+            (Finished::Memory { octets, .. }, Fate::Happened) if self.item.goes_out() => {
+                let message = Message {
+                    added: std::mem::take(&mut self.item.added),
+                    body: std::mem::take(octets),
+                };
+                self.fresh.put(self.id, message);
+            }
+            _ => {}
         }
     }
 
@@ -76,35 +97,42 @@ impl Order for Accept {
     }
 }
 
+impl NewItem {
+    /// Whether somebody will open it soon to send it on.
+    fn goes_out(&self) -> bool {
+        let remote = |to: &NewRecipient| to.destination == Destination::Remote;
+        self.recipients.iter().any(remote)
+    }
+}
+
 fn insert_body(turn: &mut Turn<'_>, id: ItemId, place: Place) -> rusqlite::Result<()> {
-    turn.db
-        .prepare_cached(
-            "INSERT INTO body (id, segment, at, length, crc, refs) VALUES (?, ?, ?, ?, ?, 1)",
-        )?
-        .execute(params![
+    turn.write(
+        Write::AddBody,
+        params![
             id.as_i64(),
             place.segment,
             number(place.at),
             number(place.length),
             place.crc
-        ])?;
+        ],
+    )?;
     turn.effects.live(place.segment, number(place.length));
     Ok(())
 }
 
-fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> rusqlite::Result<()> {
+fn insert_item(
+    turn: &mut Turn<'_>,
+    id: ItemId,
+    item: &NewItem,
+    body_len: u64,
+) -> rusqlite::Result<()> {
     let spans = Spans::of_body(&item.added, id.as_i64(), body_len);
     let origin = item.origin.as_ref();
     let cuts = &item.shape.return_paths;
     let cuts = (!cuts.is_empty()).then(|| write_ranges(cuts));
-    turn.db
-        .prepare_cached(
-            "INSERT INTO item (id, shard, accepted, open, reverse_path, body_type,
-               smtputf8, require_tls, spans, size, has_8bit, longest_line, header_len,
-               return_paths, client, helo, protocol, login, tls, facts_form, facts)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
+    turn.write(
+        Write::AddItem,
+        params![
             id.as_i64(),
             id.shard().0,
             turn.now.as_millis(),
@@ -126,12 +154,13 @@ fn insert_item(turn: &Turn<'_>, id: ItemId, item: &NewItem, body_len: u64) -> ru
             origin.and_then(|origin| origin.tls.as_deref()),
             item.facts.version,
             item.facts.json,
-        ])?;
+        ],
+    )?;
     Ok(())
 }
 
 fn insert_recipient(
-    turn: &Turn<'_>,
+    turn: &mut Turn<'_>,
     id: ItemId,
     n: u32,
     recipient: &NewRecipient,
@@ -141,13 +170,9 @@ fn insert_recipient(
         Destination::Remote => (None, Lane::Fresh),
     };
     let via = (!recipient.via.is_empty()).then(|| write_mailboxes(&recipient.via));
-    turn.db
-        .prepare_cached(
-            "INSERT INTO recipient (item, n, address, domain, original, via, reason,
-               account, state, due, lane)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
+    turn.write(
+        Write::AddRecipient,
+        params![
             id.as_i64(),
             n,
             recipient.address.to_string(),
@@ -159,12 +184,13 @@ fn insert_recipient(
             RecipientState::Queued.code(),
             turn.now.as_millis(),
             lane.code(),
-        ])?;
+        ],
+    )?;
     Ok(())
 }
 
 /// Writes down every address that the item can be found by.
-fn mention(turn: &Turn<'_>, id: ItemId, item: &NewItem) -> rusqlite::Result<()> {
+fn mention(turn: &mut Turn<'_>, id: ItemId, item: &NewItem) -> rusqlite::Result<()> {
     let mut addresses = BTreeSet::new();
     addresses.extend(item.envelope.reverse_path.mailbox());
     for recipient in &item.recipients {
@@ -174,11 +200,11 @@ fn mention(turn: &Turn<'_>, id: ItemId, item: &NewItem) -> rusqlite::Result<()> 
             addresses.insert(original);
         }
     }
-    let mut insert = turn.db.prepare_cached(
-        "INSERT INTO mention (address, item) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    )?;
     for address in addresses {
-        insert.execute(params![address.folded().to_string(), id.as_i64()])?;
+        turn.write(
+            Write::AddMention,
+            params![address.folded().to_string(), id.as_i64()],
+        )?;
     }
     Ok(())
 }

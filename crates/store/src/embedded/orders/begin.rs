@@ -4,7 +4,8 @@ use mailtypes::ItemId;
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
-use crate::embedded::order::Order;
+use crate::embedded::journal::writes::Write;
+use crate::embedded::order::{Lasting, Order};
 use crate::embedded::turn::Turn;
 use crate::item::{Begun, Lease};
 use crate::limits::STRIKES_MAX;
@@ -21,6 +22,10 @@ pub(crate) struct Begin {
 impl Order for Begin {
     type Answer = Vec<Begun>;
     type Error = StoreError;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Vec<Begun>, StoreError> {
         let attempts = std::mem::take(&mut self.attempts);
@@ -63,14 +68,15 @@ impl Begin {
             turn.set_aside(item, recipient)?;
             return Ok(Begun::SetAside);
         }
-        turn.db
-            .prepare_cached("UPDATE recipient SET hands = ?, strikes = ? WHERE item = ? AND n = ?")?
-            .execute(params![
+        turn.write(
+            Write::MarkHands,
+            params![
                 self.lease.epoch * 2 + i64::from(self.watched),
                 strikes,
                 item.as_i64(),
                 recipient
-            ])?;
+            ],
+        )?;
         Ok(Begun::Go)
     }
 }

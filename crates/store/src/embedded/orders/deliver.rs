@@ -1,12 +1,12 @@
 //! A message goes into a mailbox: entry in, recipient ended, body shared, in one transaction.
 
-use std::ops::Range;
-
 use mailtypes::{EnhancedCode, Status};
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
-use crate::embedded::order::Order;
+use crate::embedded::journal::writes::Write;
+use crate::embedded::order::{Lasting, Order};
+use crate::embedded::rows;
 use crate::embedded::turn::Turn;
 use crate::item::{Lease, LocalDelivery, LocalOutcome};
 use crate::spans::Spans;
@@ -20,6 +20,10 @@ pub(crate) struct DeliverLocal {
 impl Order for DeliverLocal {
     type Answer = LocalOutcome;
     type Error = StoreError;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<LocalOutcome, StoreError> {
         turn.check_lease(&self.lease, self.delivery.item)?;
@@ -95,47 +99,45 @@ impl DeliverLocal {
             .as_deref()
             .and_then(Spans::decode)
             .ok_or_else(damaged)?;
-        let cuts = cuts
-            .map_or(Some(Vec::new()), |json| read_ranges(&json))
-            .ok_or_else(damaged)?;
+        let spans = rows::without_cuts(&spans, item.as_i64(), cuts.as_deref());
         Ok(Found::Waiting(Waiting {
-            spans: spans.without(item.as_i64(), &cuts),
+            spans: spans.ok_or_else(damaged)?,
         }))
     }
 
     /// Takes the next UID of the folder, which is made when missing; `None` without the account.
-    fn folder(&self, turn: &Turn<'_>) -> rusqlite::Result<Option<Folder>> {
+    fn folder(&self, turn: &mut Turn<'_>) -> rusqlite::Result<Option<Folder>> {
+        if let Some(taken) = self.take_uid(turn)? {
+            return Ok(Some(taken));
+        }
         let LocalDelivery {
             account,
             ref folder,
             ..
         } = self.delivery;
-        let take = || {
-            turn.db
-                .prepare_cached(
-                    "UPDATE folder SET uid_next = uid_next + 1, mod_seq = mod_seq + 1
-                     WHERE account = ?1 AND name = ?2
-                       AND EXISTS (SELECT 1 FROM account WHERE id = ?1 AND address IS NOT NULL)
-                     RETURNING id, uid_next - 1, mod_seq",
-                )?
-                .query_row(params![account.0, folder], |row| {
-                    Ok(Folder {
-                        id: row.get(0)?,
-                        uid: row.get(1)?,
-                        mod_seq: row.get(2)?,
-                    })
-                })
-                .optional()
-        };
-        if let Some(taken) = take()? {
-            return Ok(Some(taken));
-        }
-        let made = turn.db.execute(
-            "INSERT INTO folder (account, name, uid_validity, uid_next, mod_seq)
-             SELECT id, ?2, ?3, 1, 0 FROM account WHERE id = ?1 AND address IS NOT NULL",
+        let made = turn.write(
+            Write::AddFolder,
             params![account.0, folder, turn.now.as_secs()],
         )?;
-        if made == 0 { Ok(None) } else { take() }
+        if made == 0 {
+            return Ok(None);
+        }
+        self.take_uid(turn)
+    }
+
+    fn take_uid(&self, turn: &mut Turn<'_>) -> rusqlite::Result<Option<Folder>> {
+        let LocalDelivery {
+            account,
+            ref folder,
+            ..
+        } = self.delivery;
+        turn.write_row(Write::TakeUid, params![account.0, folder], |row| {
+            Ok(Folder {
+                id: row.get(0)?,
+                uid: row.get(1)?,
+                mod_seq: row.get(2)?,
+            })
+        })
     }
 
     fn delivered_before(&self, turn: &Turn<'_>, folder: i64) -> rusqlite::Result<Option<u32>> {
@@ -148,14 +150,11 @@ impl DeliverLocal {
             .optional()
     }
 
-    fn insert(&self, turn: &Turn<'_>, folder: &Folder, spans: &Spans) -> rusqlite::Result<()> {
+    fn insert(&self, turn: &mut Turn<'_>, folder: &Folder, spans: &Spans) -> rusqlite::Result<()> {
         let item = self.delivery.item.as_i64();
-        turn.db
-            .prepare_cached(
-                "INSERT INTO entry (folder, uid, mod_seq, received, size, item, spans)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
+        turn.write(
+            Write::AddEntry,
+            params![
                 folder.id,
                 folder.uid,
                 folder.mod_seq,
@@ -163,15 +162,12 @@ impl DeliverLocal {
                 i64::try_from(spans.size()).unwrap_or(i64::MAX),
                 item,
                 spans.encode(),
-            ])?;
-        turn.db
-            .prepare_cached("INSERT INTO delivered (item, n, folder, uid) VALUES (?, ?, ?, ?)")?
-            .execute(params![
-                item,
-                self.delivery.recipient,
-                folder.id,
-                folder.uid
-            ])?;
+            ],
+        )?;
+        turn.write(
+            Write::AddDelivered,
+            params![item, self.delivery.recipient, folder.id, folder.uid],
+        )?;
         Ok(())
     }
 
@@ -207,9 +203,4 @@ impl DeliverLocal {
         }
         Ok(())
     }
-}
-
-fn read_ranges(json: &str) -> Option<Vec<Range<u64>>> {
-    let pairs: Vec<[u64; 2]> = serde_json::from_str(json).ok()?;
-    Some(pairs.into_iter().map(|[from, to]| from..to).collect())
 }

@@ -4,24 +4,56 @@ use mailtypes::{EnhancedCode, Status, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
-use crate::embedded::order::Order;
+use crate::embedded::journal::writes::Write;
+use crate::embedded::order::{Lasting, Order};
 use crate::embedded::turn::Turn;
 use crate::item::{Attempt, Lane, Lease, Outcome};
 use crate::limits::STRIKES_MAX;
 use crate::spans::Spans;
 use crate::story::{EventKind, RecipientState};
 
-pub(crate) struct RecordAttempt {
+/// Writes down what came of attempts: of all of them or of none, so that whoever could not tell them
+/// tells them again.
+pub(crate) struct Record {
     pub(crate) lease: Lease,
-    pub(crate) attempt: Attempt,
+    pub(crate) attempts: Vec<Attempt>,
 }
 
-impl Order for RecordAttempt {
+impl Order for Record {
     type Answer = ();
     type Error = StoreError;
 
+    /// The next host has the message already.
+    const CAN_WAIT: bool = true;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
-        turn.check_lease(&self.lease, self.attempt.item)?;
+        for attempt in &self.attempts {
+            turn.check_lease(&self.lease, attempt.item)?;
+        }
+        for attempt in &self.attempts {
+            One { attempt }.record(turn)?;
+        }
+        Ok(())
+    }
+}
+
+/// One of them.
+struct One<'a> {
+    attempt: &'a Attempt,
+}
+
+struct Found {
+    state: Option<RecipientState>,
+    strikes: u32,
+    local: bool,
+}
+
+impl One<'_> {
+    fn record(&self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         let Some(found) = self.look(turn)? else {
             return Ok(());
         };
@@ -38,15 +70,7 @@ impl Order for RecordAttempt {
             (Some(_), _) => Ok(()),
         }
     }
-}
 
-struct Found {
-    state: Option<RecipientState>,
-    strikes: u32,
-    local: bool,
-}
-
-impl RecordAttempt {
     fn look(&self, turn: &Turn<'_>) -> rusqlite::Result<Option<Found>> {
         turn.db
             .prepare_cached(
@@ -86,7 +110,7 @@ impl RecordAttempt {
                 self.wait(turn, Some(&status), *again, lane, strikes)?;
                 let Attempt {
                     item, recipient, ..
-                } = self.attempt;
+                } = *self.attempt;
                 if strikes >= STRIKES_MAX {
                     turn.set_aside(item, recipient)?;
                 }
@@ -103,16 +127,11 @@ impl RecordAttempt {
     ) -> Result<(), StoreError> {
         let Attempt {
             item, recipient, ..
-        } = self.attempt;
+        } = *self.attempt;
         self.note(turn, EventKind::Delivered, Some(status))?;
         if local {
             // It lies in a Maildir: the one place outside that counts as a mailbox of ours.
-            turn.db
-                .prepare_cached(
-                    "INSERT INTO delivered (item, n, folder, uid) VALUES (?, ?, 0, 0)
-                     ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![item.as_i64(), recipient])?;
+            turn.write(Write::AddDelivered, params![item.as_i64(), recipient, 0, 0])?;
         }
         let released = turn.end(item, recipient, RecipientState::Delivered, Some(status), 1)?;
         let released = released.as_deref().and_then(Spans::decode);
@@ -124,18 +143,15 @@ impl RecordAttempt {
 
     fn wait(
         &self,
-        turn: &Turn<'_>,
+        turn: &mut Turn<'_>,
         status: Option<&Status>,
         again: Timestamp,
         lane: Lane,
         strikes: u32,
     ) -> Result<(), StoreError> {
-        turn.db
-            .prepare_cached(
-                "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
-                        strikes = ?, hands = NULL WHERE item = ? AND n = ?",
-            )?
-            .execute(params![
+        turn.write(
+            Write::Wait,
+            params![
                 // Never behind the back of whoever walks through the lane.
                 again.max(turn.now).as_millis(),
                 lane.code(),
@@ -143,25 +159,24 @@ impl RecordAttempt {
                 strikes,
                 self.attempt.item.as_i64(),
                 self.attempt.recipient
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
     /// A report is owed, and due at once.
-    fn owe(&self, turn: &Turn<'_>, status: &Status) -> Result<(), StoreError> {
-        turn.db
-            .prepare_cached(
-                "UPDATE recipient SET state = ?, due = ?, lane = ?, attempts = attempts + 1,
-                        status = ?, strikes = 0, hands = NULL WHERE item = ? AND n = ?",
-            )?
-            .execute(params![
+    fn owe(&self, turn: &mut Turn<'_>, status: &Status) -> Result<(), StoreError> {
+        turn.write(
+            Write::OweReport,
+            params![
                 RecipientState::BounceOwed.code(),
                 turn.now.as_millis(),
                 Lane::Here.code(),
                 status.to_string(),
                 self.attempt.item.as_i64(),
                 self.attempt.recipient
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
@@ -177,7 +192,7 @@ impl RecordAttempt {
             ref detail,
             ref trail,
             ..
-        } = self.attempt;
+        } = *self.attempt;
         turn.note_attempt(
             item,
             Some(recipient),

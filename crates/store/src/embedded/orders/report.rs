@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Accept;
 use crate::StoreError;
-use crate::embedded::order::{Fate, Order};
+use crate::embedded::journal::writes::Write;
+use crate::embedded::order::{Fate, Lasting, Order};
 use crate::embedded::turn::Turn;
 use crate::error::ReportError;
 use crate::item::{About, Lease, ReportKind};
@@ -25,6 +26,10 @@ impl Order for Report {
 
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         self.message.body()
+    }
+
+    fn lasting(&self) -> Lasting {
+        self.message.lasting()
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, ReportError> {
@@ -49,9 +54,7 @@ impl Order for Report {
                 }
                 ReportKind::Delay => {
                     turn.note(self.about.item, Some(n), EventKind::Warned, None, &detail)?;
-                    turn.db
-                        .prepare_cached("UPDATE recipient SET told = 1 WHERE item = ? AND n = ?")?
-                        .execute(params![self.about.item.as_i64(), n])?;
+                    turn.write(Write::MarkTold, params![self.about.item.as_i64(), n])?;
                 }
             }
         }

@@ -25,11 +25,10 @@ pub(crate) struct Damaged {
 /// What holds for one look into the queue.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
+    /// The time of the turn: what is written later is due no earlier.
     pub(crate) now: Timestamp,
     /// The epoch of whoever looks: marks of another one are of a process that died.
     pub(crate) epoch: i64,
-    /// The time of the last commit before the look: what is committed later is due no earlier.
-    pub(crate) settled: Timestamp,
 }
 
 /// Due recipients of a lane, earliest first. The embedded store has one node, which holds all shards.
@@ -40,11 +39,7 @@ pub(crate) fn due(
     after: Option<Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Found> {
-    let from = after.unwrap_or(Cursor {
-        due: i64::MIN,
-        item: 0,
-        recipient: 0,
-    });
+    let from = after.unwrap_or(Cursor::FRONT);
     // The join keeps a recipient whose item is missing: it is damaged too.
     let mut query = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM recipient r LEFT JOIN item i ON i.id = r.item
@@ -66,20 +61,35 @@ pub(crate) fn due(
     Ok(found)
 }
 
-/// Due recipients at one host that is not ours, earliest first.
+/// Due recipients of a lane at one host that is not ours, earliest first.
 pub(crate) fn due_at(
     db: &Connection,
     look: Look,
     host: &Host,
+    lane: Lane,
+    after: Option<Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Found> {
+    let from = after.unwrap_or(Cursor::FRONT);
     let mut query = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM recipient r LEFT JOIN item i ON i.id = r.item
          LEFT JOIN account a ON a.id = r.account
-         WHERE r.domain = ?1 AND r.lane > 0 AND r.due <= ?2 ORDER BY r.due LIMIT ?3"
+         WHERE r.domain = ?1 AND r.lane = ?2 AND r.lane > 0 AND r.due <= ?3
+           AND (r.due, r.item, r.n) > (?4, ?5, ?6)
+         ORDER BY r.due, r.item, r.n LIMIT ?7"
     ))?;
-    let rows = query.query(params![host.to_string(), look.now.as_millis(), limit])?;
-    gather(rows, look)
+    let rows = query.query(params![
+        host.to_string(),
+        lane.code(),
+        look.now.as_millis(),
+        from.due,
+        from.item,
+        from.recipient,
+        limit
+    ])?;
+    let mut found = gather(rows, look)?;
+    found.next = found.next.max(after);
+    Ok(found)
 }
 
 fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
@@ -94,7 +104,7 @@ fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
                 wrong: wrong.to_string(),
             }),
         }
-        if due < look.settled.as_millis() {
+        if due < look.now.as_millis() {
             found.next = Some(Cursor {
                 due,
                 item,

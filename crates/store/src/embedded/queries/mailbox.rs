@@ -58,6 +58,18 @@ pub(crate) fn item_spans(db: &Connection, item: ItemId) -> rusqlite::Result<Opti
         .transpose()
 }
 
+/// The pieces of a message in the queue, as a mailbox gets them.
+pub(crate) fn final_spans(db: &Connection, item: ItemId) -> rusqlite::Result<Option<Spans>> {
+    db.prepare_cached("SELECT spans, return_paths FROM item WHERE id = ? AND spans IS NOT NULL")?
+        .query_row([item.as_i64()], |row| {
+            let spans = decode(&row.get::<_, Vec<u8>>(0)?)?;
+            let cuts = row.get_ref(1)?.as_str_or_null()?;
+            rows::without_cuts(&spans, item.as_i64(), cuts)
+                .ok_or_else(|| rows::bad(1, "damaged list of cuts"))
+        })
+        .optional()
+}
+
 fn decode(blob: &[u8]) -> rusqlite::Result<Spans> {
     Spans::decode(blob).ok_or_else(|| rows::bad(0, "damaged list of spans"))
 }

@@ -170,7 +170,16 @@ async fn record(rig: &Rig, id: Option<ItemId>, outcome: Outcome) {
             detail,
             trail: None,
         };
-        rig.store.record(&lease, vec![attempt]).await.unwrap();
+        // A planted fault may hit it: the deliverer tells it again.
+        for _ in 0..100 {
+            match rig.store.record(&lease, vec![attempt.clone()]).await {
+                Ok(()) => return,
+                Err(StoreError::Full | StoreError::Disk(_)) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the store does not recover");
     }
 }
 

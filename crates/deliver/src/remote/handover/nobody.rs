@@ -1,0 +1,72 @@
+//! What becomes of the mail when no host could be reached.
+
+use mailtypes::Timestamp;
+use net::Dial;
+use net::dns::Dns;
+use store::Store;
+
+use super::Handover;
+use crate::outcome::Ending;
+use crate::remote::job::Job;
+use crate::remote::reach::{Nobody, Whose};
+use crate::remote::trail::Trail;
+use crate::sites::Failed;
+
+impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
+    /// No host could be reached for a job: that goes for all that the worker has taken, and unless
+    /// others are connected for all that waits for this next hop.
+    pub(super) async fn nobody(
+        &mut self,
+        job: Job,
+        nobody: &Nobody,
+        began: Timestamp,
+        trail: &Trail,
+    ) {
+        let waiting = match self.site_failed(nobody, began) {
+            Failed::Down(waiting) => waiting,
+            Failed::Enough => {
+                let mut jobs = self.bag.give_up();
+                jobs.insert(0, job);
+                return self.put_back(jobs);
+            }
+        };
+        let ending = if nobody.status.code.class == 5 {
+            Ending::Never(nobody.status.clone())
+        } else {
+            Ending::Later(nobody.status.clone())
+        };
+        self.shared.tell_all(&job.recipients, &ending, trail).await;
+        while let Some(job) = self.bag.next() {
+            let mut trail = trail.clone();
+            trail.reason.clone_from(&job.reason);
+            self.shared.tell_all(&job.recipients, &ending, &trail).await;
+        }
+        self.bag.put(waiting);
+        while let Some(job) = self.bag.next() {
+            let trail = Trail::new(self.hop.to_string(), job.reason.clone());
+            self.shared.tell_all(&job.recipients, &ending, &trail).await;
+        }
+    }
+
+    fn site_failed(&self, nobody: &Nobody, began: Timestamp) -> Failed {
+        let (hop, id) = (&self.hop, self.id);
+        let turned_away = |all| self.shared.sites().turned_away(hop, id, all);
+        let failed = match nobody.whose {
+            Whose::Theirs => self.shared.site_failed(hop, id, &nobody.status, began),
+            Whose::Dns => turned_away(true),
+            Whose::Ours => turned_away(false),
+        };
+        match failed {
+            // Whoever is watched gives his job to nobody.
+            Failed::Enough if self.id.is_none() => Failed::Down(Vec::new()),
+            failed => failed,
+        }
+    }
+
+    /// Jobs go to whoever comes next, in their order.
+    pub(super) fn put_back(&self, jobs: Vec<Job>) {
+        for job in jobs.into_iter().rev() {
+            self.shared.put_back(&self.hop, job);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use super::*;
+use crate::testing::mailbox;
+
+const AT: Timestamp = Timestamp::EPOCH;
+
+fn exchange(command: &str, reply: &str) -> Exchange {
+    Exchange {
+        command: command.to_owned(),
+        reply: Some(reply.parse().unwrap()),
+        began: AT,
+        ended: AT + Duration::from_millis(7),
+    }
+}
+
+fn trail(hosts: usize) -> Trail {
+    let mut trail = Trail::new("mx of far.example".to_owned(), "test".to_owned());
+    for n in 0..hosts {
+        let address = format!("192.0.2.{n}:25").parse().unwrap();
+        trail.host(&format!("mx{n}.far.example"), address, Some(10), false);
+    }
+    trail
+}
+
+/// A transaction with so many recipients, every reply as long as it may be.
+fn transaction(recipients: usize, pad: usize) -> Vec<Exchange> {
+    let pad = "x".repeat(pad);
+    let mut all = vec![exchange(
+        "MAIL FROM:<ann@example.org>",
+        &format!("250 sender {pad}"),
+    )];
+    for n in 0..recipients {
+        let command = format!("RCPT TO:<r{n}@far.example>");
+        all.push(exchange(&command, &format!("250 for r{n} {pad}")));
+    }
+    all.push(exchange("DATA", &format!("354 go on {pad}")));
+    all.push(exchange("final dot", &format!("250 taken {pad}")));
+    all
+}
+
+#[test]
+fn each_recipient_has_what_concerns_it() {
+    for pad in [0, 4000] {
+        let mut trail = trail(1);
+        trail.said(&transaction(100, pad), 0);
+        for n in [0, 42, 99] {
+            let text = trail.write(&mailbox(&format!("r{n}@far.example")));
+            for part in [
+                "250 sender",
+                "354 go on",
+                "250 taken",
+                &format!("250 for r{n} "),
+            ] {
+                assert!(text.contains(part), "{part} in {text}");
+            }
+            assert_eq!(text.matches("RCPT TO").count(), 1, "{text}");
+            assert!(!text.contains("left_out"), "{text}");
+            assert_eq!(text.contains("octets more]"), pad > 0, "{text}");
+            assert!(text.len() < 6000, "{}", text.len());
+        }
+    }
+}
+
+#[test]
+fn it_has_a_limit_in_octets_and_says_what_is_missing() {
+    let mut trail = trail(10);
+    for _ in 0..10 {
+        trail.said(&transaction(1, 4000), 2);
+    }
+    let question = Question {
+        name: mailtypes::dns::DnsName::from(&mailtypes::Domain::parse("far.example").unwrap()),
+        kind: mailtypes::dns::Kind::Txt,
+    };
+    for _ in 0..100 {
+        let answer = Answer {
+            records: mailtypes::dns::Records::Txt(vec![vec![b'y'; 60_000]]),
+            aliases: Vec::new(),
+            ttl: Duration::ZERO,
+        };
+        trail.asked(&question, &Ok(answer), AT, AT);
+    }
+    let text = trail.write(&mailbox("other@far.example"));
+    let most = TRAIL_DNS_LEN_MAX + TRAIL_SAID_LEN_MAX + 4 * 1024;
+    assert!(
+        text.len() <= most && text.len() > most / 2,
+        "{}",
+        text.len()
+    );
+    assert!(trail.left_out > 20 && text.contains("left_out"));
+}
+
+#[test]
+fn the_blamed_host_has_a_name_or_an_address() {
+    let refused = RecipientAnswer::Refused {
+        stage: proto::smtp::client::Stage::Rcpt,
+        reply: "550 no".parse().unwrap(),
+    };
+    for (name, address, host) in [
+        ("mx.far.example", "192.0.2.1:25", "mx.far.example"),
+        ("[192.0.2.1]:26", "192.0.2.1:26", "[192.0.2.1]"),
+        ("[2001:db8::1]", "[2001:db8::1]:25", "[IPv6:2001:db8::1]"),
+    ] {
+        let mut trail = trail(0);
+        trail.host(name, address.parse().unwrap(), None, true);
+        trail.blame(&refused);
+        let blamed = Blamed::read(&trail.write(&mailbox("x@far.example"))).unwrap();
+        assert_eq!(blamed.host, host);
+    }
+}

@@ -1,0 +1,59 @@
+//! A start repeats what the journal promises behind the last commit.
+
+use mailtypes::Timestamp;
+use rusqlite::Connection;
+use tracing::info;
+
+use super::redo::{self, ReplayError};
+use crate::body_log::Scan;
+use crate::disk::DiskFile;
+use crate::embedded::books::write_effects;
+use crate::embedded::turn::Effects;
+
+/// Repeats the entries of an open segment behind `end` and commits them. Answers its new end, and
+/// the segments that died with it.
+pub(crate) fn replay_segment(
+    db: &Connection,
+    segment: i64,
+    file: &dyn DiskFile,
+    end: u64,
+    now: Timestamp,
+) -> Result<(u64, Vec<i64>), ReplayFailed> {
+    let mut scan = Scan::new(file, end)?;
+    let mut entries = 0u64;
+    let mut effects = Effects::default();
+    while let Some(entry) = scan.next()? {
+        if entries == 0 {
+            db.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        redo::replay(db, &entry, &mut effects)?;
+        entries += 1;
+    }
+    if entries == 0 {
+        return Ok((end, Vec::new()));
+    }
+    let dead = write_effects(db, &effects, Some((segment, scan.end())), now)?;
+    db.execute_batch("COMMIT")?;
+    info!(
+        segment,
+        entries,
+        octets = scan.end() - end,
+        "repeated what the journal had promised"
+    );
+    Ok((scan.end(), dead))
+}
+
+/// Why the journal could not be repeated: nothing of it is lost, it lies in the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReplayFailed {
+    #[error(transparent)]
+    Log(#[from] std::io::Error),
+    #[error(transparent)]
+    Entry(#[from] ReplayError),
+}
+
+impl From<rusqlite::Error> for ReplayFailed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Entry(error.into())
+    }
+}

@@ -1,0 +1,157 @@
+//! What is promised and not committed: it outlives crashes, failed commits and failed neighbours.
+
+use super::*;
+use crate::embedded::order::{Lasting, Order};
+use crate::embedded::turn::Turn;
+use crate::{Attempt, Begun, Outcome, RecipientState};
+
+/// Something that a test does in a turn of its own.
+struct Act<F>(F);
+
+impl<F> Order for Act<F>
+where
+    F: FnMut(&mut Turn<'_>) -> Result<(), StoreError> + Send + 'static,
+{
+    type Answer = ();
+    type Error = StoreError;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        (self.0)(turn)
+    }
+}
+
+async fn state(rig: &Rig, id: ItemId) -> RecipientState {
+    rig.store.story(id).await.unwrap().unwrap().recipients[0].state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_life_that_no_commit_has_seen_is_repeated() {
+    for power in [false, true] {
+        let rig = Rig::new();
+        let ann = rig.account().await;
+        let to_ann = Destination::Account(ann);
+        let lease = rig
+            .store
+            .lease("node", Duration::from_hours(1))
+            .await
+            .unwrap();
+        let here = rig.try_accept(b"here", to_ann).await.unwrap();
+        let gone = rig.accept(b"gone").await;
+        let open = rig.accept(b"open").await;
+        let begun = rig
+            .store
+            .begin(&lease, vec![(gone, 0), (open, 0)], false)
+            .await;
+        assert_eq!(begun, Ok(vec![Begun::Go, Begun::Go]));
+        let attempt = Attempt {
+            item: gone,
+            recipient: 0,
+            outcome: Outcome::Delivered(mailtypes::Status::new(
+                mailtypes::EnhancedCode::new(2, 0, 0),
+                "taken",
+            )),
+            detail: String::new(),
+            trail: None,
+        };
+        rig.store.record(&lease, vec![attempt]).await.unwrap();
+        let delivery = LocalDelivery {
+            item: here,
+            recipient: 0,
+            account: ann,
+            folder: "INBOX".to_owned(),
+            added: "Delivered-To: ann\r\n".to_owned(),
+        };
+        let delivered = rig.store.deliver_local(&lease, vec![delivery]).await;
+        assert_eq!(delivered, Ok(vec![LocalOutcome::Delivered { uid: 1 }]));
+        assert!(
+            rig.store.inner.ahead.load(Ordering::Acquire),
+            "nothing was committed yet"
+        );
+
+        let rig = rig.crash(power);
+        for (id, expected) in [
+            (here, RecipientState::Delivered),
+            (gone, RecipientState::Delivered),
+            (open, RecipientState::Queued),
+        ] {
+            assert_eq!(state(&rig, id).await, expected, "{id}");
+        }
+        let mail = rig
+            .store
+            .open_message(ann, "INBOX", 1)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(mail.read_all().await.unwrap(), b"Delivered-To: ann\r\nhere");
+        assert_eq!(rig.read(open).await.unwrap(), b"open");
+        // The mark of the attempt has come along.
+        let lease = rig
+            .store
+            .lease("node", Duration::from_hours(1))
+            .await
+            .unwrap();
+        let due = rig
+            .store
+            .due(&lease, Lane::Fresh, None, 10)
+            .await
+            .unwrap()
+            .due;
+        assert!(matches!(&due[..], [due] if due.item == open && due.suspect));
+        rig.assert_clean().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_takes_nothing_back() {
+    let rig = Rig::new();
+    let first = rig.accept(b"first").await;
+    let break_it = Act(|turn: &mut Turn<'_>| {
+        turn.db.pragma_update(None, "query_only", true)?;
+        Ok(())
+    });
+    rig.store.inner.writer.carry_out(break_it).await.unwrap();
+    // Whoever asks wants a commit; it fails, and the database is opened anew.
+    let _ = rig.store.story(first).await;
+    assert_eq!(state(&rig, first).await, RecipientState::Queued);
+    rig.accept(b"second").await;
+    assert_eq!(rig.read(first).await.unwrap(), b"first");
+    rig.assert_clean().await;
+    rig.crash(true).assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_fails_half_way_leaves_nothing_and_harms_no_other() {
+    let rig = Rig::new();
+    let before = rig.accept(b"before").await;
+    let fails = Act(move |turn: &mut Turn<'_>| {
+        turn.note(before, None, crate::EventKind::Held, None, "by nobody")?;
+        Err(StoreError::Full)
+    });
+    let (failed, after) = tokio::join!(
+        rig.store.inner.writer.carry_out(fails),
+        rig.accept(b"after")
+    );
+    assert_eq!(failed, Err(StoreError::Full));
+    let rig = rig.crash(true);
+    let story = rig.store.story(before).await.unwrap().unwrap();
+    assert!(story.events.is_empty(), "{:?}", story.events);
+    assert_eq!(rig.read(after).await.unwrap(), b"after");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_store_commits_by_itself() {
+    let rig = Rig::new();
+    rig.accept(b"x").await;
+    for _ in 0..100 {
+        if !rig.store.inner.ahead.load(Ordering::Acquire) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it waits for ever");
+}

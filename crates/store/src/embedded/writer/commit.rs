@@ -1,0 +1,188 @@
+//! Commits: of what has been promised, and of orders that come seldom and wait for theirs.
+
+use std::sync::atomic::Ordering;
+
+use mailtypes::Timestamp;
+use tracing::{error, warn};
+
+use super::Writer;
+use crate::StoreError;
+use crate::body_log::{Place, Record};
+use crate::embedded::books::write_effects;
+use crate::embedded::journal::redo::Redo;
+use crate::embedded::order::Pending;
+use crate::embedded::turn::{Effects, Turn};
+
+/// What a committed transaction has done.
+#[derive(Default)]
+struct Done {
+    /// Segments without a live body, whose rows are gone.
+    dead: Vec<i64>,
+    effects: Effects,
+}
+
+impl Writer {
+    /// Commits what is promised, if anything. A failure leaves it promised: the database is opened
+    /// anew, and until that goes well there is no new mail.
+    pub(super) fn commit_ahead(&mut self, now: Timestamp) {
+        if self.ahead.is_empty() {
+            return;
+        }
+        if self.begin().is_err() {
+            return;
+        }
+        let Some(db) = &self.db else { return };
+        let committed = write_effects(db, &self.ahead.effects, self.ahead.end, now)
+            .and_then(|dead| db.prepare_cached("COMMIT")?.execute([]).map(|_| dead));
+        match committed {
+            Ok(dead) => {
+                self.ahead.clear();
+                self.unlink(&dead);
+            }
+            Err(error) => {
+                error!(%error, "what the journal promises could not be committed; no new mail until it is");
+                self.db = None;
+                self.accepting.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// Carries out a batch and commits it, with what was promised before.
+    pub(super) fn commit_batch(&mut self, batch: &mut [Box<dyn Pending>], now: Timestamp) {
+        let places = self.append(batch);
+        match self.transact(batch, &places, now) {
+            Ok(done) => self.committed(&done),
+            Err(StoreError::Full) => self.undo(batch),
+            Err(error) => self.reconcile(batch, &error, now),
+        }
+    }
+
+    /// Appends the bodies of a batch; an order without its place has been told why.
+    fn append(&mut self, batch: &mut [Box<dyn Pending>]) -> Vec<Option<Place>> {
+        let mut places = vec![None; batch.len()];
+        let with_body: Vec<usize> = (0..batch.len())
+            .filter(|n| batch[*n].body().is_some())
+            .collect();
+        if with_body.is_empty() {
+            return places;
+        }
+        let records: Vec<Record<'_>> = with_body
+            .iter()
+            .filter_map(|n| batch[*n].body())
+            .map(|(id, octets, crc)| Record { id, octets, crc })
+            .collect();
+        let appended = if self.needs_recovery() {
+            Err(StoreError::Disk("recovering from a disk error".to_owned()))
+        } else {
+            self.log.append(&records).map_err(|e| self.log_failed(e))
+        };
+        match appended {
+            Ok(appended) => {
+                for (n, place) in with_body.into_iter().zip(appended) {
+                    places[n] = Some(place);
+                }
+            }
+            Err(error) => with_body
+                .into_iter()
+                .for_each(|n| batch[n].fail(error.clone())),
+        }
+        places
+    }
+
+    /// One transaction for the whole batch: the open one, if there is one.
+    fn transact(
+        &mut self,
+        batch: &mut [Box<dyn Pending>],
+        places: &[Option<Place>],
+        now: Timestamp,
+    ) -> Result<Done, StoreError> {
+        let begun = self.begin().and_then(|()| self.database());
+        let db = match begun {
+            Ok(db) => db,
+            Err(error) => {
+                batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
+                return Ok(Done::default());
+            }
+        };
+        let mut sum = self.ahead.effects.clone();
+        // Nobody repeats these.
+        let mut redo = Redo::default();
+        for (asked, place) in batch.iter_mut().zip(places) {
+            if asked.body().is_some() && place.is_none() {
+                continue; // its body is not in the log, and it knows
+            }
+            db.prepare_cached("SAVEPOINT one")?.execute([])?;
+            redo.truncate(0);
+            let mut turn = Turn {
+                db,
+                now,
+                place: *place,
+                effects: Effects::default(),
+                epochs: &self.epochs,
+                redo: &mut redo,
+            };
+            if asked.apply(&mut turn) {
+                let effects = turn.effects;
+                sum.merge(&effects);
+            } else if db.is_autocommit() {
+                // SQLite gave up the whole transaction: a full disk, or an I/O error.
+                return Err(asked.why().unwrap_or_else(|| {
+                    StoreError::Disk("the transaction was rolled back".to_owned())
+                }));
+            } else {
+                db.prepare_cached("ROLLBACK TO one")?.execute([])?;
+            }
+            db.prepare_cached("RELEASE one")?.execute([])?;
+        }
+        let named = self.log.open_end().or(self.ahead.end);
+        let dead = write_effects(db, &sum, named, now)?;
+        db.prepare_cached("COMMIT")?.execute([])?;
+        self.ahead.clear();
+        Ok(Done { dead, effects: sum })
+    }
+
+    /// What memory has to know of a commit, before anybody is answered.
+    fn committed(&mut self, done: &Done) {
+        for (shard, epoch) in &done.effects.epochs {
+            self.epochs[usize::from(*shard)] = *epoch;
+        }
+        if done.effects.directory {
+            self.cache.clear();
+        }
+        self.forget(&done.effects.ended);
+        self.unlink(&done.dead);
+    }
+
+    /// The disk is full: the transaction certainly did not happen, and nothing is broken. What is
+    /// promised begins another one.
+    fn undo(&mut self, batch: &mut [Box<dyn Pending>]) {
+        batch
+            .iter_mut()
+            .for_each(|asked| asked.fail(StoreError::Full));
+        // A failure is mended by the next turn.
+        let _ = self.begin_anew(&Redo::default());
+    }
+
+    /// A transaction failed, perhaps in its commit: opens the database afresh, brings what it
+    /// holds down to the disk, and asks each order whether it is in there.
+    fn reconcile(&mut self, batch: &mut [Box<dyn Pending>], error: &StoreError, now: Timestamp) {
+        warn!(%error, "a transaction failed; looking what is true");
+        self.db = None;
+        self.cache.clear();
+        let reopened = self.reopen(now);
+        match (&self.db, reopened) {
+            (Some(db), Ok(())) => batch
+                .iter_mut()
+                .for_each(|asked| asked.reconcile(db, error)),
+            (_, failed) => {
+                let why = failed.err().unwrap_or_else(|| error.clone());
+                error!(error = %why, "the database cannot be opened again; no new mail until it can");
+                self.accepting.store(false, Ordering::Release);
+                let unknown = StoreError::Unknown(why.to_string());
+                batch
+                    .iter_mut()
+                    .for_each(|asked| asked.fail(unknown.clone()));
+            }
+        }
+    }
+}
