@@ -16,7 +16,7 @@ use crate::here::Here;
 use crate::limits::{LEASE, OUTCOMES_MAX};
 use crate::patience;
 use crate::recorder::Recorder;
-use crate::remote::Ahead;
+use crate::remote::{Addresses, Ahead};
 use crate::reports::{Late, Reporter};
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -75,6 +75,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             endings: told,
             sites: Mutex::new(Sites::new(limits)),
             ahead: Ahead::new(),
+            addresses: Addresses::default(),
             late: Late::default(),
             trouble: Mutex::default(),
             rescan: AtomicBool::new(false),

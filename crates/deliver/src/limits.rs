@@ -78,6 +78,8 @@ pub const ADDRESSES_TRIED_MAX: usize = 10;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the server stops: how long a transaction under way may go on. Less than the server waits.
 pub const LAST_TRANSACTION: Duration = Duration::from_secs(20);
+/// How long a first connection waits for a place, while others of us have all that a host may get.
+pub const PLACE_WAIT: Duration = Duration::from_secs(20);
 /// How long an open connection waits for more mail.
 pub const STAND_BY: Duration = Duration::from_secs(3);
 /// How long a next hop that could not be reached is left alone; it doubles with each failure.

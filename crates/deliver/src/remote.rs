@@ -4,6 +4,7 @@
 //! messages over ([`handover`], [`connection`]) and tells what came of each recipient. What an
 //! answer means is decided in [`judge`].
 
+mod addresses;
 pub(crate) mod bag;
 mod connection;
 mod handover;
@@ -15,4 +16,5 @@ pub(crate) mod resolve;
 pub(crate) mod trail;
 pub(crate) mod visit;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use message::{Ahead, Source};

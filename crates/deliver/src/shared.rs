@@ -14,7 +14,7 @@ use crate::outcome::{Ending, Told};
 use crate::patience::Trouble;
 use crate::remote::job::Job;
 use crate::remote::trail::Trail;
-use crate::remote::{Ahead, Source};
+use crate::remote::{Addresses, Ahead, Source};
 use crate::reports::Late;
 use crate::route::next_hop::NextHop;
 use crate::settings::Settings;
@@ -35,6 +35,7 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) endings: mpsc::Sender<Told>,
     pub(crate) sites: Mutex<Sites>,
     pub(crate) ahead: Ahead,
+    pub(crate) addresses: Addresses,
     /// Whom the senders of late messages are to be told about, and who waits to tell them.
     pub(crate) late: Late,
     /// Attempts cannot begin, because the store cannot write that down.

@@ -64,6 +64,8 @@ pub(crate) struct Hosts {
     scripts: Arc<Mutex<HashMap<SocketAddr, Script>>>,
     pub(crate) bodies: Arc<Mutex<Vec<(String, String)>>>,
     pub(crate) dialed: Arc<Mutex<Vec<String>>>,
+    /// Connections that are served now, and the most there were at once.
+    served: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Hosts {
@@ -76,7 +78,22 @@ impl Hosts {
         std::mem::take(&mut *self.dialed.lock().unwrap())
     }
 
+    /// The most connections at a time, to all hosts.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.served.lock().unwrap().1
+    }
+
     async fn serve(self, stream: DuplexStream, script: Script) {
+        {
+            let mut served = self.served.lock().unwrap();
+            served.0 += 1;
+            served.1 = served.1.max(served.0);
+        }
+        self.play(stream, script).await;
+        self.served.lock().unwrap().0 -= 1;
+    }
+
+    async fn play(&self, stream: DuplexStream, script: Script) {
         let mut stream = BufReader::new(stream);
         for step in script {
             let goes_on = match step.split_once(' ') {

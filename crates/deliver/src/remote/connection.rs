@@ -14,6 +14,7 @@ use proto::smtp::client::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::addresses::Permit;
 use super::job::Job;
 use super::message::Source;
 use super::trail::Trail;
@@ -32,6 +33,8 @@ pub(crate) struct Connection<T> {
     pub(crate) address: SocketAddr,
     /// Transactions that it has seen.
     pub(crate) used: u32,
+    #[expect(dead_code, reason = "counts")]
+    permit: Permit,
 }
 
 /// Why there is no session.
@@ -50,7 +53,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         clock: &Clock,
         settings: Arc<ClientSettings>,
         name: String,
-        address: SocketAddr,
+        (address, permit): (SocketAddr, Permit),
         until: Timestamp,
         trail: &mut Trail,
     ) -> Result<Self, NoSession> {
@@ -67,6 +70,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             host: trail.tried().to_owned(),
             address,
             used: 0,
+            permit,
         };
         let event = connection.drive().await;
         connection.told(trail);

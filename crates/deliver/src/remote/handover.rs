@@ -64,6 +64,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         self.connection.as_ref().is_some_and(Connection::is_ready)
     }
 
+    /// Whether others wait for a connection to the host.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|c| self.shared.addresses.is_wanted(c.address.ip()))
+    }
+
     /// Returns when the host has spoken unasked or gone.
     pub(crate) async fn disturbed(&mut self) {
         match &mut self.connection {

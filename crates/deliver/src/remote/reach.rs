@@ -1,6 +1,6 @@
 //! From a next hop to a session with one of its hosts: addresses in order until one is ready.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use mailtypes::{EnhancedCode, Status};
 use net::dns::Dns;
@@ -8,11 +8,12 @@ use net::{Dial, DialError};
 use rand::Rng;
 use store::Store;
 
+use super::addresses::Permit;
 use super::connection::{Connection, NoSession};
 use super::judge;
 use super::resolve::resolve;
 use super::trail::Trail;
-use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT};
+use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT, PLACE_WAIT};
 use crate::route::mx::{Host, Verdict};
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
@@ -94,10 +95,12 @@ fn endpoints(hosts: Vec<Host>, port: u16) -> Vec<Endpoint> {
     all.take(ADDRESSES_TRIED_MAX).collect()
 }
 
-/// Opens a session with the first host from where the plan stands that will have one.
+/// Opens a session with the first host from where the plan stands that will have one. `patient`: the
+/// last one is waited for when others of us have all connections that it may get.
 pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     shared: &Shared<S, R, D>,
     plan: &mut Plan,
+    patient: bool,
     trail: &mut Trail,
 ) -> Result<Connection<D::Stream>, Nobody> {
     let mut worst: Option<Status> = None;
@@ -106,13 +109,20 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     while let Some(endpoint) = plan.endpoints.get(plan.next) {
         plan.next += 1;
         trail.host(&endpoint.name, endpoint.address, endpoint.preference, false);
+        let wait = patient && plan.next == plan.endpoints.len();
+        let Some(permit) = place_at(shared, endpoint.address.ip(), wait).await else {
+            let status = endpoint.crowded(settings.limits.per_hop);
+            trail.failed(status.text.clone());
+            worst = worst.or(Some(status));
+            continue;
+        };
         let until = shared.clock.now() + CONNECT_TIMEOUT;
         let opened = Connection::open(
             &shared.dial,
             &shared.clock,
             std::sync::Arc::clone(&settings.client),
             endpoint.for_people(),
-            endpoint.address,
+            (endpoint.address, permit),
             until,
             trail,
         );
@@ -145,6 +155,17 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     })
 }
 
+/// A place among the connections to an address.
+async fn place_at<S, R, D>(shared: &Shared<S, R, D>, ip: IpAddr, wait: bool) -> Option<Permit> {
+    let max = shared.settings.load().limits.per_hop;
+    let at_once = shared.addresses.take(ip, max);
+    if at_once.is_some() || !wait {
+        return at_once;
+    }
+    let until = shared.clock.now() + PLACE_WAIT;
+    shared.addresses.wait(ip, max, &shared.clock, until).await
+}
+
 /// RFC 3463 §3.5: no answer from host; §3.4: other mail system status, which is ours
 fn not_reached(endpoint: &Endpoint, error: &DialError) -> Status {
     let code = match error {
@@ -155,6 +176,13 @@ fn not_reached(endpoint: &Endpoint, error: &DialError) -> Status {
 }
 
 impl Endpoint {
+    /// RFC 3463 §3.5: mail system congestion
+    fn crowded(&self, max: usize) -> Status {
+        let host = self.for_people();
+        let text = format!("{host}: this server has {max} connections to it already");
+        Status::new(EnhancedCode::new(4, 4, 5), text)
+    }
+
     /// The name and the address, unless they are the same.
     fn for_people(&self) -> String {
         if self.name.starts_with('[') {

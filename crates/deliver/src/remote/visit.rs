@@ -58,7 +58,8 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
         if self.take(id) {
             return true;
         }
-        if !self.handover.is_connected() || self.shared.is_stopping() {
+        let may_stay = self.handover.is_connected() && !self.handover.is_wanted();
+        if !may_stay || self.shared.is_stopping() {
             return false;
         }
         self.shared.sites().stand_by(id, true);

@@ -262,6 +262,27 @@ impl tracing::Subscriber for Warnings {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
+/// A host that serves many domains is one host: it gets no more connections than one may.
+#[tokio::test]
+async fn one_host_for_many_domains_is_one_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.hosts.set("192.0.2.1:25", TAKES);
+    let mut items = Vec::new();
+    for n in 0..20 {
+        world.dns.set(&format!("A d{n}.example 86400 192.0.2.1"));
+        let to = format!("x@d{n}.example");
+        items.extend(world.accept_many(3, &[&to]).await);
+    }
+    let task = world.start();
+    for item in items {
+        world.wait_for(item, 0, RecipientState::Delivered, 1).await;
+    }
+    let most = world.hosts.most_at_once();
+    assert!((2..=4).contains(&most), "{most} connections at once");
+    world.end(task).await;
+}
+
 /// A store that cannot write makes everybody wait, once for all.
 #[tokio::test]
 async fn when_nothing_can_begin_everything_waits() {
