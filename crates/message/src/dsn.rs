@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use mailtypes::{Domain, Mailbox, Status, Timestamp};
 
 use crate::date;
-use lines::ascii;
+use lines::cut_between_words;
 
 pub use original::{Original, original};
 pub use returned::Returned;
@@ -163,7 +163,7 @@ fn subject(report: &Report<'_>) -> String {
         Kind::Delay { .. } => "Delayed",
     };
     match &report.original.subject {
-        Some(subject) => format!("{start}: {}", ascii(subject, SUBJECT_LEN_MAX)),
+        Some(subject) => format!("{start}: {}", cut_between_words(subject, SUBJECT_LEN_MAX)),
         None => start.to_owned(),
     }
 }

@@ -126,17 +126,18 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
             until,
             trail,
         );
-        let status = match opened.await {
+        let (status, refusal) = match opened.await {
             Ok(connection) => return Ok(connection),
             Err(NoSession::Refused(refusal)) => {
                 whose = Whose::Theirs;
-                judge::session(&refusal, &endpoint.for_people())
+                let status = judge::session(&refusal, &endpoint.for_people());
+                (status, Some(refusal))
             }
             Err(NoSession::Dial(error)) => {
                 if !matches!(error, DialError::Local(_)) {
                     whose = Whose::Theirs;
                 }
-                not_reached(endpoint, &error)
+                (not_reached(endpoint, &error), None)
             }
         };
         trail.failed(status.text.clone());
@@ -145,6 +146,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
             .as_ref()
             .is_none_or(|worst| worst.code.class >= status.code.class)
         {
+            trail.blame_session(refusal.as_ref());
             worst = Some(status);
         }
     }

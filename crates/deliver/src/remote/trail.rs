@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use mailtypes::dns::{Answer, DnsError, Question};
 use mailtypes::{Mailbox, Timestamp};
-use proto::smtp::client::{Exchange, RecipientAnswer};
+use proto::smtp::client::{Exchange, RecipientAnswer, ServerReply, SessionRefusal, Stage};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
@@ -190,16 +190,26 @@ impl Trail {
 
     /// Notes whose word decides about the recipient that the trail is kept for next.
     pub(crate) fn blame(&mut self, answer: &RecipientAnswer) {
-        let (stage, reply) = match answer {
-            RecipientAnswer::Refused { stage, reply } => {
-                (*stage, shortened(&reply.to_string(), BLAMED_LEN_MAX))
-            }
-            RecipientAnswer::Lost { stage, .. } => (*stage, String::new()),
-            RecipientAnswer::Accepted(_) | RecipientAnswer::Impossible(_) => {
-                self.blamed = None;
-                return;
-            }
-        };
+        match answer {
+            RecipientAnswer::Refused { stage, reply } => self.blame_host(*stage, Some(reply)),
+            RecipientAnswer::Lost { stage, .. } => self.blame_host(*stage, None),
+            RecipientAnswer::Accepted(_) | RecipientAnswer::Impossible(_) => self.blamed = None,
+        }
+    }
+
+    /// The same where a host would have no session, or nobody answered.
+    pub(crate) fn blame_session(&mut self, refusal: Option<&SessionRefusal>) {
+        match refusal {
+            Some(SessionRefusal::Refused { stage, reply }) => self.blame_host(*stage, Some(reply)),
+            Some(SessionRefusal::Lost { stage, .. }) => self.blame_host(*stage, None),
+            None => self.blamed = None,
+        }
+    }
+
+    fn blame_host(&mut self, stage: Stage, reply: Option<&ServerReply>) {
+        let reply = reply.map_or_else(String::new, |reply| {
+            shortened(&reply.to_string(), BLAMED_LEN_MAX)
+        });
         self.blamed = self.hosts.last().map(|host| {
             let ip = host.address.parse::<SocketAddr>().ok().map(|at| at.ip());
             Blamed {

@@ -8,6 +8,22 @@ pub(super) fn ascii(text: &str, max: usize) -> String {
         .collect()
 }
 
+/// The same, cut between words where there are some: an encoded-word is whole or not there.
+// RFC 2047 §2
+pub(super) fn cut_between_words(text: &str, max: usize) -> String {
+    let text = ascii(text, usize::MAX);
+    if text.len() <= max {
+        return text;
+    }
+    let end = text[..=max].rfind(' ').unwrap_or(0);
+    let end = if end == 0 && !text.starts_with("=?") {
+        max
+    } else {
+        end
+    };
+    text[..end].to_owned()
+}
+
 /// Breaks a text at spaces into lines of at most `width`, where a word allows it.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -118,5 +134,19 @@ mod tests {
     fn a_value_cannot_become_a_field() {
         let text = field("X", "a\r\nBcc: eve@example.org");
         assert_eq!(text, "X: a??Bcc: eve@example.org\r\n");
+    }
+
+    #[test]
+    fn a_subject_is_cut_between_words() {
+        for (text, max, cut) in [
+            ("short", 10, "short"),
+            ("one two three", 9, "one two"),
+            ("one two three", 7, "one two"),
+            ("unbroken", 4, "unbr"),
+            ("=?utf-8?B?w6Q=?= =?utf-8?B?w7Y=?=", 20, "=?utf-8?B?w6Q=?="),
+            ("=?utf-8?B?w6TDtsO8?=", 10, ""),
+        ] {
+            assert_eq!(cut_between_words(text, max), cut, "{text:?} {max}");
+        }
     }
 }

@@ -21,7 +21,10 @@ pub(super) fn part(report: &Report<'_>) -> String {
     );
     say("", "");
     say(&opening(report), "");
-    if let Some(subject) = &report.original.subject {
+    // One in encoded-words would be a riddle here; the header of the report has it. RFC 2047 §2
+    if let Some(subject) = &report.original.subject
+        && !subject.contains("=?")
+    {
         say("", "");
         say(&format!("Subject: {subject}"), "    ");
     }

@@ -26,7 +26,13 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             return true;
         }
         self.quit().await;
-        self.plan.has_more() && self.reach(trail).await.is_ok()
+        let first = trail.blamed.clone();
+        let reached = self.plan.has_more() && self.reach(trail).await.is_ok();
+        if !reached {
+            // The word of the host that was there counts.
+            trail.blamed = first;
+        }
+        reached
     }
 
     fn has_connection(&self, trail: &mut Trail) -> bool {

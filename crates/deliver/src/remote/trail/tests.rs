@@ -93,7 +93,7 @@ fn it_has_a_limit_in_octets_and_says_what_is_missing() {
 #[test]
 fn the_blamed_host_has_a_name_or_an_address() {
     let refused = RecipientAnswer::Refused {
-        stage: proto::smtp::client::Stage::Rcpt,
+        stage: Stage::Rcpt,
         reply: "550 no".parse().unwrap(),
     };
     for (name, address, host) in [
@@ -107,4 +107,28 @@ fn the_blamed_host_has_a_name_or_an_address() {
         let blamed = Blamed::read(&trail.write(&mailbox("x@far.example"))).unwrap();
         assert_eq!(blamed.host, host);
     }
+}
+
+#[test]
+fn a_host_that_wants_no_session_is_named_too() {
+    let refusal = SessionRefusal::Refused {
+        stage: Stage::Greeting,
+        reply: "554 5.3.2 no mail here".parse().unwrap(),
+    };
+    let mut trail = trail(0);
+    trail.host(
+        "mx.far.example",
+        "192.0.2.1:25".parse().unwrap(),
+        None,
+        false,
+    );
+    trail.blame_session(Some(&refusal));
+    let blamed = Blamed::read(&trail.write(&mailbox("x@far.example"))).unwrap();
+    assert_eq!(
+        (blamed.host.as_str(), blamed.reply.as_str()),
+        ("mx.far.example", "554 5.3.2 no mail here")
+    );
+    // Where nobody answered there is nobody to name.
+    trail.blame_session(None);
+    assert_eq!(trail.blamed, None);
 }
