@@ -220,6 +220,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                     Trail::new(hired.hop.to_string(), "the worker came to grief".to_owned());
                 self.shared.tell(due, Ending::Crashed, &trail).await;
             }
+        } else if !current.is_empty() {
+            self.shared.let_go(current.iter());
         }
     }
 }

@@ -74,6 +74,11 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                 }
                 Err(error) => {
                     failures += 1;
+                    if self.shared.is_stopping() && failures > LAST_TRIES {
+                        // The marks tell the next start what was under way.
+                        tracing::error!(%error, outcomes = dues.len(), "outcomes are not recorded");
+                        return self.shared.let_go(dues.iter());
+                    }
                     tracing::warn!(%error, "outcomes cannot be recorded: deliveries wait");
                     let until = self.shared.clock.now() + patience::pause(failures);
                     self.shared.clock.sleep_until(until).await;
@@ -108,3 +113,6 @@ impl<S: Store, R, D> Recorder<S, R, D> {
         (told.due, attempt)
     }
 }
+
+/// How often a server that stops tries again to record outcomes.
+const LAST_TRIES: u32 = 3;

@@ -83,7 +83,7 @@ impl<S, R, D> Shared<S, R, D> {
 
     /// Recipients go back to the queue as they are.
     pub(crate) fn let_go<'a>(&self, recipients: impl Iterator<Item = &'a Due>) {
-        let _ = self.sites().release(recipients);
+        self.sites().give_back(recipients);
         self.rescan.store(true, Ordering::Relaxed);
         self.released();
     }

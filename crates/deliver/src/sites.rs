@@ -163,6 +163,11 @@ impl Sites {
         self.look(hop);
     }
 
+    /// Recipients go back to the queue as they are.
+    pub(crate) fn give_back<'a>(&mut self, recipients: impl Iterator<Item = &'a Due>) {
+        self.in_hand.give_back(recipients);
+    }
+
     /// Recipients are in nobody's hand any more. True when one of them was due anew meanwhile and
     /// passed over: the queue has to be gone through once more.
     #[must_use]

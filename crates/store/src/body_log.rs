@@ -96,6 +96,8 @@ pub(crate) struct OpenSegment {
     pub(crate) id: i64,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) end: u64,
+    /// A commit has named it: only then a start looks into it.
+    pub(crate) named: bool,
 }
 
 impl BodyLog {
@@ -113,6 +115,18 @@ impl BodyLog {
         self.open
             .as_ref()
             .is_none_or(|open| open.end >= SEGMENT_LEN_MAX)
+    }
+
+    /// Whether a commit has named the open segment.
+    pub(crate) fn is_named(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.named)
+    }
+
+    /// A commit has named the open segment.
+    pub(crate) fn named(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.named = true;
+        }
     }
 
     /// Goes on with a new segment.
@@ -155,6 +169,8 @@ impl BodyLog {
             .map_err(AppendError::Write)?;
         if let Err(error) = open.file.sync_data() {
             let segment = open.id;
+            // As far as that goes: a start should not find what nobody was promised.
+            let _ = open.file.cut(open.end);
             self.open = None;
             return Err(AppendError::Sync { segment, error });
         }
@@ -254,6 +270,7 @@ pub(crate) fn create_segment(
         id,
         file,
         end: header.len() as u64,
+        named: false,
     })
 }
 

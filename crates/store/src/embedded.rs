@@ -173,17 +173,18 @@ impl Embedded {
         folder::check_ours(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join(DATABASE);
-        let fresh = std::fs::metadata(&path).map_or(true, |found| found.len() == 0);
         folder::make_private(folder, &path)?;
         let disk: Arc<dyn Disk> = match &options.disk {
             Some(disk) => Arc::clone(disk),
             None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
         };
+        let now = (options.clock)();
+        let mut db = database::connect_known(&path)?;
+        // A first start may have broken off before there was a table.
+        let fresh = database::is_empty(&db)?;
         if fresh && recover::has_segments(&*disk)? {
             return Err(OpenError::NoDatabase { path });
         }
-        let now = (options.clock)();
-        let mut db = database::connect_known(&path)?;
         let (log, numbers) = if fresh {
             database::migrate(&mut db)?;
             recover::recover(&db, &disk, now)?

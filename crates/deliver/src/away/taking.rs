@@ -30,7 +30,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let at = self.places[age];
         let store = &self.shared.store;
         self.shared.sites().look_begins();
-        let page = store.due(lease, age.lane(), at, limit).await?;
+        let page = self.looked(store.due(lease, age.lane(), at, limit).await)?;
         let full = page.due.len() >= limit;
         let is_further = at != page.next;
         self.places[age] = page.next;
@@ -71,10 +71,16 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let store = &self.shared.store;
         let (lane, after, limit) = (refill.age.lane(), Some(refill.after), refill.limit);
         self.shared.sites().look_begins();
-        match &refill.domain {
+        let page = match &refill.domain {
             Some(host) => store.due_at(lease, host, lane, after, limit).await,
             None => store.due(lease, lane, after, limit).await,
-        }
+        };
+        self.looked(page)
+    }
+
+    /// A look that failed has seen nothing.
+    fn looked<T>(&self, page: Result<T, StoreError>) -> Result<T, StoreError> {
+        page.inspect_err(|_| self.shared.sites().look_ends())
     }
 
     /// Gives recipients to their sites; `until_full` stops when there is no room for that one.

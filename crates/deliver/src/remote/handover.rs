@@ -265,7 +265,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 recipients: at_once,
                 reason: job.reason.clone(),
             };
-            self.shared.put_back(&self.hop, job);
+            self.again(job, &trail).await;
         }
         if let Some(status) = last {
             let job = Job {
@@ -273,6 +273,16 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 reason: job.reason,
             };
             self.bag.leave(Left { job, status, trail });
+        }
+    }
+
+    /// A job goes to whoever comes next. When nobody will, that is told: it was begun.
+    async fn again(&mut self, job: Job, trail: &Trail) {
+        let shared = Arc::clone(&self.shared);
+        if shared.is_stopping() {
+            stopped(&shared, &job, trail).await;
+        } else {
+            shared.put_back(&self.hop, job);
         }
     }
 

@@ -113,7 +113,10 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         let Some(permit) = place_at(shared, endpoint.address.ip(), wait).await else {
             let status = endpoint.crowded(settings.limits.per_hop);
             trail.failed(status.text.clone());
-            worst = worst.or(Some(status));
+            if is_kinder(&status, worst.as_ref()) {
+                trail.blame_session(None);
+                worst = Some(status);
+            }
             continue;
         };
         let until = shared.clock.now() + CONNECT_TIMEOUT;
@@ -141,11 +144,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
             }
         };
         trail.failed(status.text.clone());
-        // While one of them might take it later, it is not refused for good.
-        if worst
-            .as_ref()
-            .is_none_or(|worst| worst.code.class >= status.code.class)
-        {
+        if is_kinder(&status, worst.as_ref()) {
             trail.blame_session(refusal.as_ref());
             worst = Some(status);
         }
@@ -155,6 +154,12 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         status: worst.unwrap_or_else(nothing),
         whose,
     })
+}
+
+/// Whether a status takes the place of the last one: while one of the hosts might take the mail later,
+/// it is not refused for good.
+fn is_kinder(status: &Status, worst: Option<&Status>) -> bool {
+    worst.is_none_or(|worst| worst.code.class >= status.code.class)
 }
 
 /// A place among the connections to an address.
@@ -191,5 +196,25 @@ impl Endpoint {
             return self.address.to_string();
         }
         format!("{} [{}]", self.name, self.address.ip())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_yes_is_worth_more_than_a_no_for_good() {
+        let status = |class| Status::new(EnhancedCode::new(class, 0, 0), "");
+        for (new, known, takes_its_place) in [
+            (5, None, true),
+            (4, Some(5), true),
+            (4, Some(4), true),
+            (5, Some(5), true),
+            (5, Some(4), false),
+        ] {
+            let known = known.map(status);
+            assert_eq!(is_kinder(&status(new), known.as_ref()), takes_its_place);
+        }
     }
 }

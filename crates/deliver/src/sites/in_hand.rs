@@ -59,6 +59,13 @@ impl InHand {
         }
     }
 
+    /// They go back to the queue as they are: whoever looks may take them again.
+    pub(crate) fn give_back<'a>(&mut self, recipients: impl Iterator<Item = &'a Due>) {
+        for due in recipients {
+            self.all.remove(&key(due));
+        }
+    }
+
     /// They are in nobody's hand any more. True when one of them was due anew meanwhile and passed
     /// over.
     pub(crate) fn release<'a>(&mut self, recipients: impl Iterator<Item = &'a Due>) -> bool {

@@ -432,7 +432,7 @@ impl Store for Embedded {
     }
 
     async fn open_final(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
-        let read = self.read(move |db| queries::mailbox::final_spans(db, item));
+        let read = self.find(move |db| queries::mailbox::final_spans(db, item));
         Ok(read.await?.map(|spans| self.message(&spans)))
     }
 

@@ -42,6 +42,11 @@ pub(crate) fn connect_known(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
+/// Whether there is no table yet.
+pub(crate) fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(schema_of(db)? == 0)
+}
+
 /// Brings a database up to date.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
     let found = schema_of(db)?;

@@ -29,7 +29,22 @@ impl Embedded {
         self.read_committed(question).await
     }
 
-    /// The same without what is only promised: for what always comes with a commit.
+    /// Looks for something that does not change once it is committed: only where it is missing a
+    /// commit is made first.
+    pub(super) async fn find<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>> + Clone + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
+        // From before the look: what is committed meanwhile is missing in it and not ahead any more.
+        let ahead = self.inner.ahead.load(Ordering::Acquire);
+        let found = self.read_committed(question.clone()).await?;
+        if found.is_some() || !ahead {
+            return Ok(found);
+        }
+        self.read(question).await
+    }
+
+    /// Runs a question in one snapshot, without what is only promised: for what always comes with a commit.
     pub(super) async fn read_committed<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -84,6 +99,8 @@ impl Embedded {
         &self,
         items: Vec<(ItemId, bool)>,
     ) -> Vec<Result<Option<MessageReader>, ReadError>> {
+        // From before the look: what is committed meanwhile is missing in it and not ahead any more.
+        let ahead = self.inner.ahead.load(Ordering::Acquire);
         let mut opened = Vec::with_capacity(items.len());
         let mut missing = Vec::new();
         for (n, (item, at_once)) in items.into_iter().enumerate() {
@@ -97,7 +114,7 @@ impl Embedded {
         }
         // What is committed does not change while it waits; what is not, is looked for once more.
         let missing = self.open_committed(missing, &mut opened).await;
-        if missing.is_empty() || !self.inner.ahead.load(Ordering::Acquire) {
+        if missing.is_empty() || !ahead {
             return opened;
         }
         match self.inner.writer.carry_out(Settle).await {

@@ -82,7 +82,7 @@ fn open_tail(
             Ok((len, file)) if len >= end => {
                 let (end, dead) = replay_segment(db, id, &*file, end, now)?;
                 for segment in dead {
-                    disk.remove(&segment_name(segment))?;
+                    remove_dead(disk, segment)?;
                 }
                 if len > end {
                     info!(
@@ -93,7 +93,12 @@ fn open_tail(
                     file.cut(end)?;
                 }
                 if end < SEGMENT_LEN_MAX && found.is_none() {
-                    found = Some(OpenSegment { id, file, end });
+                    found = Some(OpenSegment {
+                        id,
+                        file,
+                        end,
+                        named: true,
+                    });
                     continue;
                 }
             }
@@ -109,6 +114,14 @@ fn open_tail(
             .map_err(std::io::Error::other)?;
     }
     Ok(found)
+}
+
+/// It may be gone already.
+fn remove_dead(disk: &dyn Disk, segment: i64) -> std::io::Result<()> {
+    match disk.remove(&segment_name(segment)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 impl From<ReplayFailed> for OpenError {

@@ -1,7 +1,7 @@
 //! What an order sees of the transaction it runs in, and the small steps that orders share.
 
 use mailtypes::{ItemId, Status, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, Row, ToSql, params};
 
 use super::journal::redo::Redo;
 use super::journal::writes::Write;
@@ -86,13 +86,12 @@ impl Turn<'_> {
         values: &[&dyn ToSql],
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
-        let row = self
-            .db
-            .prepare_cached(write.sql())?
-            .query_row(values, read)
-            .optional()?;
+        let mut statement = self.db.prepare_cached(write.sql())?;
+        let mut rows = statement.query(values)?;
+        let row = rows.next()?;
+        // It is done, whether its answer can be read or not.
         self.redo.push(write, values)?;
-        Ok(row)
+        row.map(read).transpose()
     }
 
     /// A result counts only while its lease holds.

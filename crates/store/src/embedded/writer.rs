@@ -78,6 +78,12 @@ impl Writer {
 
     /// A turn has panicked: what the connection holds is unknown, so it is opened anew.
     pub(crate) fn abandon(&mut self) {
+        self.lose_database();
+    }
+
+    /// The connection is of no use any more. Until another one has all that is promised there is no
+    /// new mail.
+    fn lose_database(&mut self) {
         self.db = None;
         self.cache.clear();
         self.accepting.store(false, Ordering::Release);
@@ -103,6 +109,7 @@ impl Writer {
             match evacuate::copy_tail(db, &mut self.log, &self.bodies, segment, now) {
                 Ok(dead) => {
                     self.suspect.pop_front();
+                    self.log.named();
                     self.unlink(&dead);
                 }
                 Err(evacuate::Failed::Log(AppendError::Sync { segment, .. })) => {
@@ -161,7 +168,7 @@ impl Writer {
         });
         if let Err(error) = &begun {
             warn!(%error, "a transaction cannot begin; the database is opened anew");
-            self.db = None;
+            self.lose_database();
         }
         begun
     }
@@ -174,7 +181,7 @@ impl Writer {
             && let Err(error) = db.execute_batch("ROLLBACK")
         {
             warn!(%error, "a transaction cannot be ended; the database is opened anew");
-            self.db = None;
+            self.lose_database();
         }
     }
 

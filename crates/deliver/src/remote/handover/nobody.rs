@@ -1,6 +1,6 @@
 //! What becomes of the mail when no host could be reached.
 
-use mailtypes::Timestamp;
+use mailtypes::{Status, Timestamp};
 use net::Dial;
 use net::dns::Dns;
 use store::Store;
@@ -27,7 +27,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Failed::Enough => {
                 let mut jobs = self.bag.give_up();
                 jobs.insert(0, job);
-                return self.put_back(jobs);
+                // In their order.
+                for job in jobs.into_iter().rev() {
+                    self.again(job, trail).await;
+                }
+                return;
             }
         };
         let ending = if nobody.status.code.class == 5 {
@@ -36,6 +40,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Ending::Later(nobody.status.clone())
         };
         self.shared.tell_all(&job.recipients, &ending, trail).await;
+        let ending = of_others(ending, nobody.whose);
         while let Some(job) = self.bag.next() {
             let mut trail = trail.clone();
             trail.reason.clone_from(&job.reason);
@@ -63,10 +68,23 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
     }
 
-    /// Jobs go to whoever comes next, in their order.
+    /// Jobs that were not begun go to whoever comes next, in their order.
     pub(super) fn put_back(&self, jobs: Vec<Job>) {
         for job in jobs.into_iter().rev() {
             self.shared.put_back(&self.hop, job);
         }
+    }
+}
+
+/// What becomes of mail that was not offered: a host that refuses one for good has not refused it.
+fn of_others(ending: Ending, whose: Whose) -> Ending {
+    match (ending, whose) {
+        (Ending::Never(status), Whose::Theirs) => {
+            let mut code = status.code;
+            code.class = 4;
+            let text = format!("not tried, since a moment ago: {}", status.text);
+            Ending::Later(Status::new(code, text))
+        }
+        (ending, _) => ending,
     }
 }

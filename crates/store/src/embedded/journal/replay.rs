@@ -32,6 +32,8 @@ pub(crate) fn replay_segment(
     if entries == 0 {
         return Ok((end, Vec::new()));
     }
+    // Whether all of it is on the disk is not known: the commit must not name what is not.
+    file.sync_data()?;
     let dead = write_effects(db, &effects, Some((segment, scan.end())), now)?;
     db.execute_batch("COMMIT")?;
     info!(

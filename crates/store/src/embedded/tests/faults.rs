@@ -47,7 +47,7 @@ async fn after_a_failed_sync_the_tail_moves_and_service_resumes() {
         rig.try_accept(b"refused", Destination::Remote).await,
         Err(AcceptError::Store(StoreError::Disk(_)))
     ));
-    let fourth = accept_in_the_end(&rig, b"fourth").await;
+    let fourth = rig.accept_in_the_end(b"fourth").await;
     // What the old segment held was its tail: all of it has moved.
     assert_eq!(rig.segments(), ["000002.seg"]);
     let rig = rig.crash(true);
@@ -76,7 +76,7 @@ async fn no_new_mail_until_the_tail_has_been_copied() {
             .is_err()
     );
     assert!(matches!(rig.store.room(1), Err(AcceptError::Store(_))));
-    accept_in_the_end(&rig, b"second").await;
+    rig.accept_in_the_end(b"second").await;
     rig.assert_clean().await;
 }
 
@@ -164,17 +164,6 @@ async fn a_large_draft_that_cannot_be_kept_leaves_nothing() {
     rig.crash(true).assert_clean().await;
 }
 
-/// New mail comes again within some seconds.
-async fn accept_in_the_end(rig: &Rig, body: &[u8]) -> ItemId {
-    for _ in 0..100 {
-        if let Ok(id) = rig.try_accept(body, Destination::Remote).await {
-            return id;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the store does not recover");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
     let rig = Rig::new();
@@ -187,7 +176,7 @@ async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
         assert!(rig.segments().len() <= 2, "{:?}", rig.segments());
     }
     rig.disk.set_sync_max(None);
-    let last = accept_in_the_end(&rig, b"last").await;
+    let last = rig.accept_in_the_end(b"last").await;
     assert_eq!(rig.segments().len(), 1, "{:?}", rig.segments());
     let rig = rig.crash(true);
     assert_eq!(rig.read(first).await.unwrap(), b"first");
@@ -206,7 +195,7 @@ async fn a_first_segment_that_does_not_sync_leaves_nothing() {
             .is_err()
     );
     rig.disk.set_sync_max(None);
-    accept_in_the_end(&rig, b"body").await;
+    rig.accept_in_the_end(b"body").await;
     assert_eq!(rig.segments().len(), 1, "{:?}", rig.segments());
     rig.assert_clean().await;
 }
@@ -249,7 +238,7 @@ async fn a_turn_that_panics_costs_its_orders_and_no_more() {
     let before = rig.accept(b"before").await;
     let lost = rig.store.inner.writer.carry_out(Panic).await;
     assert!(matches!(lost, Err(StoreError::Unknown(_))), "{lost:?}");
-    let after = accept_in_the_end(&rig, b"after").await;
+    let after = rig.accept_in_the_end(b"after").await;
     let rig = rig.crash(true);
     assert_eq!(rig.read(before).await.unwrap(), b"before");
     assert_eq!(rig.read(after).await.unwrap(), b"after");

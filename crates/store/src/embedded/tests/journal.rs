@@ -155,3 +155,68 @@ async fn a_quiet_store_commits_by_itself() {
     }
     panic!("it waits for ever");
 }
+
+/// Breaks the writer's connection for everything that changes something.
+struct Break;
+
+impl Order for Break {
+    type Answer = ();
+    type Error = StoreError;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Nothing
+    }
+
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        Ok(turn.db.pragma_update(None, "query_only", true)?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_promised_in_a_segment_that_no_commit_has_named() {
+    let rig = Rig::new();
+    // The first segment is made, and cannot be named.
+    rig.store.inner.writer.carry_out(Break).await.unwrap();
+    let refused = rig.try_accept(b"refused", Destination::Remote).await;
+    assert!(refused.is_err());
+    assert!(matches!(rig.store.room(1), Err(AcceptError::Store(_))));
+    let kept = rig.accept_in_the_end(b"kept").await;
+    assert!(
+        rig.store.inner.ahead.load(Ordering::Acquire),
+        "nothing was committed yet"
+    );
+    let rig = rig.crash(true);
+    assert_eq!(rig.read(kept).await.unwrap(), b"kept");
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_takes_over_nothing_whose_sync_has_failed() {
+    let rig = Rig::new();
+    let first = rig.accept(b"first").await;
+    rig.disk.inject(Fault::Sync(5));
+    let refused = rig.try_accept(b"refused", Destination::Remote).await;
+    assert!(refused.is_err());
+    // The process dies before the tail has been copied; the page cache still has all.
+    let rig = rig.crash(false);
+    let queue = rig
+        .store
+        .queue(&crate::Selection::default(), None, 10)
+        .await
+        .unwrap();
+    let queue: Vec<ItemId> = queue.iter().map(|line| line.id).collect();
+    assert_eq!(queue, [first]);
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_broke_off_is_made_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = rusqlite::Connection::open(folder.path().join("postrider.db")).unwrap();
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+        .unwrap();
+    drop(db);
+    let millis = Arc::new(AtomicI64::new(0));
+    let store = open(folder.path(), &MemoryDisk::default(), &millis).unwrap();
+    assert_eq!(store.audit().await.unwrap().problems, vec![]);
+}

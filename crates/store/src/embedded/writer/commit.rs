@@ -1,8 +1,9 @@
 //! Commits: of what has been promised, and of orders that come seldom and wait for theirs.
 
-use std::sync::atomic::Ordering;
+use std::collections::VecDeque;
 
 use mailtypes::Timestamp;
+use rusqlite::Connection;
 use tracing::{error, warn};
 
 use super::Writer;
@@ -25,14 +26,19 @@ impl Writer {
     /// Commits what is promised, if anything. A failure leaves it promised: the database is opened
     /// anew, and until that goes well there is no new mail.
     pub(super) fn commit_ahead(&mut self, now: Timestamp) {
-        if self.ahead.is_empty() {
-            return;
+        if self.is_ahead() {
+            self.commit_all(now);
         }
+    }
+
+    /// The same, also when only suspect segments are to be closed.
+    pub(super) fn commit_all(&mut self, now: Timestamp) {
         if self.begin().is_err() {
             return;
         }
         let Some(db) = &self.db else { return };
-        let committed = write_effects(db, &self.ahead.effects, self.ahead.end, now)
+        let committed = close_suspects(db, &self.suspect)
+            .and_then(|()| write_effects(db, &self.ahead.effects, self.ahead.end, now))
             .and_then(|dead| db.prepare_cached("COMMIT")?.execute([]).map(|_| dead));
         match committed {
             Ok(dead) => {
@@ -41,8 +47,7 @@ impl Writer {
             }
             Err(error) => {
                 error!(%error, "what the journal promises could not be committed; no new mail until it is");
-                self.db = None;
-                self.accepting.store(false, Ordering::Release);
+                self.lose_database();
             }
         }
     }
@@ -134,9 +139,11 @@ impl Writer {
             }
             db.prepare_cached("RELEASE one")?.execute([])?;
         }
+        close_suspects(db, &self.suspect)?;
         let named = self.log.open_end().or(self.ahead.end);
         let dead = write_effects(db, &sum, named, now)?;
         db.prepare_cached("COMMIT")?.execute([])?;
+        self.log.named();
         self.ahead.clear();
         Ok(Done { dead, effects: sum })
     }
@@ -168,7 +175,6 @@ impl Writer {
     fn reconcile(&mut self, batch: &mut [Box<dyn Pending>], error: &StoreError, now: Timestamp) {
         warn!(%error, "a transaction failed; looking what is true");
         self.db = None;
-        self.cache.clear();
         let reopened = self.reopen(now);
         match (&self.db, reopened) {
             (Some(db), Ok(())) => batch
@@ -177,7 +183,7 @@ impl Writer {
             (_, failed) => {
                 let why = failed.err().unwrap_or_else(|| error.clone());
                 error!(error = %why, "the database cannot be opened again; no new mail until it can");
-                self.accepting.store(false, Ordering::Release);
+                self.lose_database();
                 let unknown = StoreError::Unknown(why.to_string());
                 batch
                     .iter_mut()
@@ -185,4 +191,13 @@ impl Writer {
             }
         }
     }
+}
+
+/// A start looks for entries in open segments only. In one whose sync failed it could find some that
+/// nobody was promised.
+fn close_suspects(db: &Connection, suspect: &VecDeque<i64>) -> rusqlite::Result<()> {
+    for segment in suspect {
+        db.execute("UPDATE segment SET closed = 1 WHERE id = ?", [segment])?;
+    }
+    Ok(())
 }

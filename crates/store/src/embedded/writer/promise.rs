@@ -13,9 +13,13 @@ use crate::embedded::books::write_effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::{Lasting, Pending};
 use crate::embedded::turn::{Effects, Turn};
+use crate::limits::COMMIT_OCTETS_MAX;
 
-/// What a turn brings, as far as it has gone.
+/// What an entry brings, as far as it has gone.
+#[derive(Default)]
 struct Made {
+    /// How many orders have been looked at.
+    orders: usize,
     sheet: Option<Sheet>,
     redo: Redo,
     effects: Effects,
@@ -25,28 +29,47 @@ impl Writer {
     /// Carries out a batch and makes it last by one entry. Who asks and changes nothing is answered
     /// also while nothing can be written.
     pub(super) fn promise(&mut self, batch: &mut [Box<dyn Pending>], now: Timestamp) {
-        let writes = batch
-            .iter()
-            .any(|asked| asked.lasting() == Lasting::Journal);
-        let ready = if writes {
-            self.make_ready(now)
-        } else if self.is_ahead() {
-            self.begin().map(|()| None)
-        } else {
-            Ok(None)
-        };
-        let ready = ready.and_then(|sheet| {
-            let made = Made {
-                sheet,
-                redo: Redo::default(),
-                effects: Effects::default(),
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (sheet, unready) = match self.prepare(rest, now) {
+                Ok(sheet) => (sheet, None),
+                Err(error) => (None, Some(error)),
             };
-            self.apply(batch, made, now)
-        });
-        let kept = ready.and_then(|made| self.keep(made, now));
-        if let Err(error) = kept {
-            batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
+            let mut made = Made {
+                sheet,
+                ..Made::default()
+            };
+            let kept = self
+                .apply(rest, &mut made, unready.as_ref(), now)
+                .and_then(|()| self.keep(&mut made, now));
+            let (done, later) = rest.split_at_mut(made.orders.min(rest.len()));
+            if let Err(error) = kept {
+                // Without what it should have come with, the rest is not tried either.
+                for asked in done.iter_mut().chain(later) {
+                    asked.fail(error.clone());
+                }
+                return;
+            }
+            rest = later;
         }
+    }
+
+    /// A sheet, when the batch wants to write; an open transaction, when there is something in it.
+    fn prepare(
+        &mut self,
+        batch: &[Box<dyn Pending>],
+        now: Timestamp,
+    ) -> Result<Option<Sheet>, StoreError> {
+        if batch
+            .iter()
+            .any(|asked| asked.lasting() == Lasting::Journal)
+        {
+            return self.make_ready(now);
+        }
+        if self.is_ahead() {
+            self.begin()?;
+        }
+        Ok(None)
     }
 
     /// A transaction that is open, and a segment that a commit has named, with an empty sheet for it.
@@ -56,7 +79,12 @@ impl Writer {
         }
         if self.log.is_full() {
             self.commit_ahead(now);
+            if self.is_ahead() {
+                return Err(StoreError::Disk("a commit has failed".to_owned()));
+            }
             self.log.turn_over().map_err(|e| self.log_failed(e))?;
+        }
+        if !self.log.is_named() {
             self.name_segment(now)?;
         }
         self.begin()?;
@@ -66,29 +94,44 @@ impl Writer {
 
     /// An entry counts only in a segment that a start will look into.
     fn name_segment(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        self.commit_ahead(now);
+        self.end_empty();
         let named = self.log.open_end();
-        let db = self.database()?;
-        let write = || -> rusqlite::Result<()> {
+        let written = self.database().and_then(|db| {
             db.execute_batch("BEGIN IMMEDIATE")?;
             write_effects(db, &Effects::default(), named, now)?;
-            db.execute_batch("COMMIT")
-        };
-        let written = write();
-        if written.is_err() {
-            // Whether it is named will be known when the database is open again.
-            self.db = None;
-            self.log.leave();
+            db.execute_batch("COMMIT")?;
+            Ok(())
+        });
+        match written {
+            Ok(()) => self.log.named(),
+            Err(_) => {
+                // Whether it is named will be known when the database is open again.
+                self.lose_database();
+                self.log.leave();
+            }
         }
-        Ok(written?)
+        written
     }
 
+    /// Carries out orders until there is enough for one entry. Who wants to write and cannot is told
+    /// why.
     fn apply(
         &mut self,
         batch: &mut [Box<dyn Pending>],
-        mut made: Made,
+        made: &mut Made,
+        unready: Option<&StoreError>,
         now: Timestamp,
-    ) -> Result<Made, StoreError> {
+    ) -> Result<(), StoreError> {
         for asked in batch.iter_mut() {
+            if made.redo.len() >= COMMIT_OCTETS_MAX {
+                break;
+            }
+            made.orders += 1;
+            if let (Lasting::Journal, Some(error)) = (asked.lasting(), unready) {
+                asked.fail(error.clone());
+                continue;
+            }
             let db = self.database()?;
             let before = made.redo.len();
             let place = place_of(&**asked, made.sheet.as_ref());
@@ -117,35 +160,31 @@ impl Writer {
                 self.begin_anew(&made.redo)?;
             }
         }
-        Ok(made)
+        Ok(())
     }
 
     /// Makes the turn last.
-    fn keep(&mut self, made: Made, now: Timestamp) -> Result<(), StoreError> {
-        let Made {
-            sheet,
-            redo,
-            mut effects,
-        } = made;
-        let Some(mut sheet) = sheet else {
+    fn keep(&mut self, made: &mut Made, now: Timestamp) -> Result<(), StoreError> {
+        let Some(sheet) = &mut made.sheet else {
             return Ok(());
         };
-        if redo.is_empty() {
+        if made.redo.is_empty() {
             return Ok(());
         }
-        sheet.entry(redo.as_octets());
-        match self.log.write(&sheet) {
+        sheet.entry(made.redo.as_octets());
+        match self.log.write(sheet) {
             Ok(()) => {
-                self.forget(&std::mem::take(&mut effects.ended));
-                self.ahead.add(&redo, &effects, sheet.end(), now);
+                self.forget(&std::mem::take(&mut made.effects.ended));
+                self.ahead.add(&made.redo, &made.effects, sheet.end(), now);
                 Ok(())
             }
             Err(failure) => {
                 let error = self.log_failed(failure);
                 // Without the database `recover` does the same.
                 if self.begin_anew(&Redo::default()).is_ok() && self.needs_recovery() {
-                    // What was promised in a file that fails is better off in the database.
-                    self.commit_ahead(now);
+                    // What was promised in a file that fails is better off in the database; and a
+                    // start must not find there what nobody was promised.
+                    self.commit_all(now);
                 }
                 Err(error)
             }
