@@ -89,7 +89,14 @@ def stories_of(calls, data):
                 story = None
         elif story is not None and path.startswith(data):
             name = path[len(data) :].lstrip("/")
-            story.append(("sync" if call in SYNCS else "write", name))
+            story.append((step_of(call, arguments), name))
+
+
+def step_of(call, arguments):
+    """An entry without a body is of another moment: of the delivery of this message or the last one."""
+    if call in SYNCS:
+        return "sync"
+    return "entry" if '"PRIDJNL' in arguments else "write"
 
 
 def fault_of(story, large):

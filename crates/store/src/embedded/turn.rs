@@ -51,7 +51,7 @@ pub(crate) struct Tally {
 impl Effects {
     pub(crate) fn live(&mut self, segment: i64, octets: i64) {
         match self.live.iter_mut().find(|(id, _)| *id == segment) {
-            Some((_, live)) => *live += octets,
+            Some((_, live)) => *live = live.saturating_add(octets),
             None => self.live.push((segment, octets)),
         }
     }
