@@ -22,6 +22,8 @@ class Ledger:
         self.sent = {}  # token -> recipients
         self.promised = {}  # token -> queue id
         self.refusals = []  # (code, text)
+        self.dead = False  # the power is cut: what is heard now counts no more
+        self.late = 0  # such a 250
         self.seen = {account: {} for account in accounts}  # uid -> token
         self.problems = []
 
@@ -42,7 +44,9 @@ class Ledger:
         """Notes the reply to end-of-data."""
         code, text = reply
         with self.lock:
-            if code == 250:
+            if code == 250 and self.dead:
+                self.late += 1
+            elif code == 250:
                 self.promised[token] = queue_id(text)
             else:
                 self.refusals.append(reply)
