@@ -97,13 +97,9 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
             let began = self.shared.clock.now();
             let shared = Arc::clone(&self.shared);
-            let connected = tokio::select! {
-                biased;
-                () = shared.stopped() => {
-                    stopped(&shared, &job, &trail).await;
-                    continue;
-                }
-                connected = self.connect(&mut trail) => connected,
+            let Some(connected) = unless_stopped(&shared, self.connect(&mut trail)).await else {
+                stopped(&shared, &job, &trail).await;
+                continue;
             };
             match connected {
                 Ok(()) => self.one(job, source, trail).await,
@@ -131,13 +127,10 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                     break;
                 };
                 let shared = Arc::clone(&self.shared);
-                let connected = tokio::select! {
-                    biased;
-                    () = shared.stopped() => {
-                        stopped(&shared, &job, &trail).await;
-                        continue;
-                    }
-                    connected = self.connect_further(&mut trail) => connected,
+                let further = self.connect_further(&mut trail);
+                let Some(connected) = unless_stopped(&shared, further).await else {
+                    stopped(&shared, &job, &trail).await;
+                    continue;
                 };
                 if connected {
                     self.one(job, None, trail).await;
@@ -296,6 +289,18 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         self.shared
             .tell_all(&job.recipients, &Ending::Later(status), trail)
             .await;
+    }
+}
+
+/// Looks for a host as long as there is time for that.
+async fn unless_stopped<S, R, D, T>(
+    shared: &Shared<S, R, D>,
+    looking: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = shared.stopped() => None,
+        found = looking => Some(found),
     }
 }
 
