@@ -65,26 +65,16 @@ pub(crate) fn outcome(
         Ending::Never(status) => Outcome::Failed(status),
         Ending::Stopped(status) => Outcome::Deferred(status, now),
         Ending::Crashed => Outcome::Crashed(now + schedule.pause(due.attempts, rng)),
-        Ending::Later(status) => later(due, status, None, schedule, now, rng),
+        Ending::Later(status) => match schedule.next(due.accepted, due.attempts, now, rng) {
+            Some(again) => Outcome::Deferred(status, again),
+            None => Outcome::Failed(expired(schedule, &status)),
+        },
         Ending::KeptBack(status, until) => {
             let until = until + schedule.jitter(until.since(now), rng);
-            later(due, status, Some(until), schedule, now, rng)
+            // Nothing is given up without a try.
+            let again = schedule.next(due.accepted, due.attempts, now, rng);
+            Outcome::Deferred(status, again.unwrap_or(now).min(until))
         }
-    }
-}
-
-/// By the schedule, but at `latest` when that is sooner.
-fn later(
-    due: &Due,
-    status: Status,
-    latest: Option<Timestamp>,
-    schedule: &Schedule,
-    now: Timestamp,
-    rng: &mut impl Rng,
-) -> Outcome {
-    match schedule.next(due.accepted, due.attempts, now, rng) {
-        Some(again) => Outcome::Deferred(status, latest.unwrap_or(again).min(again)),
-        None => Outcome::Failed(expired(schedule, &status)),
     }
 }
 
@@ -137,6 +127,12 @@ mod tests {
         assert_eq!(
             told.to_string(),
             "5.4.7 given up after 5 days; the last try: 4.4.1 nobody there"
+        );
+        let until = Timestamp::from_millis(five_days + 60_000);
+        assert_eq!(
+            end(Ending::KeptBack(status.clone(), until), five_days),
+            Outcome::Deferred(status.clone(), Timestamp::from_millis(five_days)),
+            "nobody has tried"
         );
         let stopped = Ending::Stopped(status.clone());
         let at = Timestamp::from_millis(five_days);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mailtypes::Timestamp;
 use rand::{Rng, RngExt};
+use store::Due;
 
 /// The times of retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +43,19 @@ impl Schedule {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> Option<Timestamp> {
-        let end = accepted + self.lifetime;
-        if now >= end {
+        if self.is_over(accepted, now) {
             return None;
         }
+        let end = accepted + self.lifetime;
         let next = now + self.pause(made, rng);
         let warning = self.warning.map(|warning| accepted + warning);
         let warning = warning.filter(|at| *at > now);
         Some(next.min(end).min(warning.unwrap_or(next)))
+    }
+
+    /// Whether an attempt at `now` is the last one.
+    pub(crate) fn is_over(&self, accepted: Timestamp, now: Timestamp) -> bool {
+        now >= accepted + self.lifetime
     }
 
     /// Whether the sender is to be warned of a delay by now.
@@ -62,6 +68,14 @@ impl Schedule {
     pub fn pause(&self, made: u32, rng: &mut impl Rng) -> Duration {
         let pause = self.steady(made);
         pause + self.jitter(pause, rng)
+    }
+
+    /// The pause that an attempt at `now` comes behind; the last one needs none.
+    pub(crate) fn pause_before(&self, due: &Due, now: Timestamp) -> Option<Duration> {
+        if self.is_over(due.accepted, now) {
+            return Some(Duration::ZERO);
+        }
+        due.attempts.checked_sub(1).map(|made| self.steady(made))
     }
 
     /// Up to a tenth of a pause, so that what failed together does not come back together.

@@ -128,6 +128,7 @@ impl<S, R, D> Shared<S, R, D> {
 
     pub(crate) fn put_back(&self, hop: &NextHop, job: Job) {
         self.sites().put_back(hop, job);
+        self.calls.notify_waiters();
         self.changed.notify_one();
     }
 

@@ -8,6 +8,7 @@ use crate::limits::POLL;
 use crate::testing::{TAKES, World};
 
 mod crowds;
+mod last_try;
 mod out_of_turn;
 mod stopping;
 

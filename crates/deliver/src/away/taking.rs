@@ -101,8 +101,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 continue;
             }
             let before = Cursor::before(&due);
-            let made = due.attempts.checked_sub(1);
-            let own_pause = made.map(|made| settings.schedule.steady(made));
+            let own_pause = settings.schedule.pause_before(&due, now);
             let offered = self
                 .shared
                 .sites()
@@ -131,7 +130,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         // It may be for good that the host refuses; not trying is not.
         code.class = 4;
         let text = format!("not tried, since a moment ago: {}", status.text);
-        let trail = Trail::new(hop.to_string(), reason);
+        let trail = Trail::kept_back(hop.to_string(), reason);
         let ending = Ending::KeptBack(Status::new(code, text), until);
         self.shared.tell(due, ending, &trail).await;
     }

@@ -83,6 +83,9 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
             }
         };
         self.shared.sites().stand_by(id, false);
+        if !filled {
+            self.shared.changed.notify_one();
+        }
         filled
     }
 

@@ -4,7 +4,7 @@ use mailtypes::{EnhancedCode, Status, Timestamp};
 use message::dsn;
 use store::{EventKind, ItemView, RecipientState, RecipientView, ReportKind};
 
-use crate::remote::trail::Blamed;
+use crate::remote::trail::{Blamed, Gist};
 use crate::settings::Settings;
 
 /// The recipients of an item that a report tells of.
@@ -40,16 +40,25 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     pub(super) fn new(item: &'a ItemView, recipient: &'a RecipientView) -> Self {
         let is_attempt = |kind| matches!(kind, EventKind::Deferred | EventKind::Failed);
-        let last = item
+        let attempts = item
             .events
             .iter()
             .rev()
-            .find(|event| event.recipient == Some(recipient.n) && is_attempt(event.kind));
+            .filter(|event| event.recipient == Some(recipient.n) && is_attempt(event.kind));
+        let last = attempts
+            .map(|event| (event, Gist::read(event.trail.as_deref())))
+            .find(|(_, gist)| !gist.kept_back);
+        let (last, gist) = last.unzip();
+        let delayed = last.filter(|last| last.kind == EventKind::Deferred);
+        let seen = delayed.and_then(|last| last.status.as_ref());
         let unknown = || Status::new(EnhancedCode::new(5, 0, 0), "the reason is not known");
         Self {
             recipient,
-            status: recipient.status.clone().unwrap_or_else(unknown),
-            blamed: last.and_then(|event| Blamed::read(event.trail.as_deref()?)),
+            status: seen
+                .or(recipient.status.as_ref())
+                .cloned()
+                .unwrap_or_else(unknown),
+            blamed: gist.and_then(|gist| gist.blamed),
             at: last.map(|event| event.at),
         }
     }

@@ -139,6 +139,9 @@ impl Sites {
             site.free += usize::from(idle);
             worker.hands = if idle { Hands::Idle } else { Hands::Busy };
         }
+        // What counted on this one may need another.
+        let hop = worker.hop.clone();
+        self.look(&hop);
     }
 
     /// Somebody was reached, by a worker or by one that is watched. True when the site may have

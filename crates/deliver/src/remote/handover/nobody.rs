@@ -82,8 +82,7 @@ fn of_others(ending: Ending, whose: Whose) -> Ending {
         (Ending::Never(status), Whose::Theirs) => {
             let mut code = status.code;
             code.class = 4;
-            let text = format!("not tried, since a moment ago: {}", status.text);
-            Ending::Later(Status::new(code, text))
+            Ending::Later(Status::new(code, status.text))
         }
         (ending, _) => ending,
     }
