@@ -13,7 +13,7 @@ use store::{Embedded, Options};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::config::{BadConfig, Config};
+use crate::config::{BadConfig, Config, doubts};
 use crate::failure::{Failure, code};
 use crate::open;
 use listeners::Listeners;
@@ -75,6 +75,7 @@ impl Server {
         source: Option<Source>,
         sockets: Sockets,
     ) -> Result<Self, Failure> {
+        tell_doubts(&config);
         let (stop, stopping) = watch::channel(false);
         let wake = Arc::new(Notify::new());
         let gate = Gate::new(settings::gate(&config));
@@ -194,6 +195,7 @@ impl Server {
             }
         }
         config.data.clone_from(&self.config.data);
+        tell_doubts(&config);
         if let Err(failures) = self.listeners.set(&config).await {
             for failure in failures {
                 tracing::error!("{failure}");
@@ -207,6 +209,13 @@ impl Server {
             .clone_from(&config.domains);
         self.config = config;
         tracing::info!("the configuration was read anew");
+    }
+}
+
+/// What `check` would say is said where it will be looked for.
+fn tell_doubts(config: &Config) {
+    for doubt in doubts(config, &own_addresses(config)) {
+        tracing::warn!("{doubt}");
     }
 }
 

@@ -15,10 +15,12 @@ fn listeners_follow_and_sessions_stay() {
     let mut session = BufReader::new(TcpStream::connect(&first).unwrap());
     assert!(last_line(&mut session).starts_with("220 mx.example.org "));
 
-    server.configure("listen = [\"127.0.0.2:0\"]\n");
+    server.configure("listen = [\"127.0.0.2:0\"]\nretry_first = \"5h\"\n");
     server.signal(Signal::SIGHUP);
     let moved = || server.log().contains("read anew");
     wait_for("the new address is open", moved, || server.log());
+    let doubt = "`retry_first` (5h) is longer than `retry_longest` (4h)";
+    assert!(server.log().contains(doubt), "{}", server.log());
     let second = server.addresses().pop().unwrap();
     assert!(second.starts_with("127.0.0.2:"), "{second}");
     let mut other = BufReader::new(TcpStream::connect(&second).unwrap());
