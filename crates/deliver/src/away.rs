@@ -90,7 +90,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             let early = (began + ROUND_EVERY).since(self.shared.clock.now());
             tokio::time::sleep(early).await;
         }
-        self.shared.calls.notify_waiters();
         while let Some(left) = self.workers.join_next_with_id().await {
             self.left(left).await;
         }

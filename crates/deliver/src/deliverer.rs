@@ -70,7 +70,6 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             clock,
             settings,
             lease: leases,
-            calls: Notify::new(),
             changed: Notify::new(),
             endings: told,
             sites: Mutex::new(Sites::new(limits)),
@@ -80,7 +79,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             trouble: Mutex::default(),
             rescan: AtomicBool::new(false),
             forgive: Arc::default(),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
         };
         Self {
             shared: Arc::new(shared),

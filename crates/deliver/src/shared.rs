@@ -28,8 +28,6 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) clock: Clock,
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) lease: watch::Receiver<Option<Lease>>,
-    /// Wakes workers that stand by.
-    pub(crate) calls: Notify,
     /// Wakes the one who hires workers.
     pub(crate) changed: Notify,
     pub(crate) endings: mpsc::Sender<Told>,
@@ -44,7 +42,7 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) rescan: AtomicBool,
     /// Next hops that could not be reached may be tried at once.
     pub(crate) forgive: Arc<AtomicBool>,
-    pub(crate) stopping: AtomicBool,
+    pub(crate) stopping: watch::Sender<bool>,
 }
 
 impl<S, R, D> Shared<S, R, D> {
@@ -58,27 +56,19 @@ impl<S, R, D> Shared<S, R, D> {
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        *self.stopping.borrow()
     }
 
     /// Tells all parts to stop.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
         self.changed.notify_one();
-        self.calls.notify_waiters();
     }
 
     /// Returns when it is time to stop.
     pub(crate) async fn stopped(&self) {
-        loop {
-            let call = self.calls.notified();
-            tokio::pin!(call);
-            call.as_mut().enable();
-            if self.is_stopping() {
-                return;
-            }
-            call.await;
-        }
+        // The sender is ours.
+        let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;
     }
 
     /// Recipients go back to the queue as they are.
@@ -128,7 +118,6 @@ impl<S, R, D> Shared<S, R, D> {
 
     pub(crate) fn put_back(&self, hop: &NextHop, job: Job) {
         self.sites().put_back(hop, job);
-        self.calls.notify_waiters();
         self.changed.notify_one();
     }
 

@@ -120,7 +120,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             }
         }
         self.shared.sites().look_ends();
-        self.shared.calls.notify_waiters();
         given
     }
 

@@ -62,24 +62,22 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
         if !may_stay || self.shared.is_stopping() {
             return false;
         }
-        self.shared.sites().stand_by(id, true);
-        let until = self.shared.clock.now() + STAND_BY;
+        let Some(bell) = self.shared.sites().stand_by(id, true) else {
+            return false;
+        };
+        let shared = Arc::clone(&self.shared);
+        let until = shared.clock.now() + STAND_BY;
         let filled = loop {
-            let shared = Arc::clone(&self.shared);
-            let call = shared.calls.notified();
-            tokio::pin!(call);
-            call.as_mut().enable();
             if self.take(id) {
                 break true;
             }
+            // A stroke between the look and here is kept.
             tokio::select! {
                 biased;
-                () = call => {}
+                () = bell.notified() => {}
+                () = shared.stopped() => break false,
                 () = self.handover.disturbed() => break false,
-                () = self.shared.clock.sleep_until(until) => break false,
-            }
-            if self.shared.is_stopping() {
-                break false;
+                () = shared.clock.sleep_until(until) => break false,
             }
         };
         self.shared.sites().stand_by(id, false);

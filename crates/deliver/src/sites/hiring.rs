@@ -1,6 +1,9 @@
 //! Who gets a worker next, and what the workers have found.
 
+use std::sync::Arc;
+
 use mailtypes::{Status, Timestamp};
+use tokio::sync::Notify;
 
 use super::age::Age;
 use super::{Down, Sites};
@@ -129,19 +132,18 @@ impl Sites {
         self.tidy(&worker.hop);
     }
 
-    /// A worker stands by, or works again.
-    pub(crate) fn stand_by(&mut self, id: WorkerId, idle: bool) {
-        let Some(worker) = self.workers.get_mut(&id) else {
-            return;
-        };
-        if let Some(site) = self.sites.get_mut(&worker.hop) {
-            site.free -= usize::from(worker.hands != Hands::Busy);
-            site.free += usize::from(idle);
-            worker.hands = if idle { Hands::Idle } else { Hands::Busy };
-        }
-        // What counted on this one may need another.
+    /// A worker stands by, or works again. Answers what calls it.
+    pub(crate) fn stand_by(&mut self, id: WorkerId, idle: bool) -> Option<Arc<Notify>> {
+        let worker = self.workers.get_mut(&id)?;
         let hop = worker.hop.clone();
+        let site = self.sites.get_mut(&hop)?;
+        site.free -= usize::from(worker.hands != Hands::Busy);
+        site.free += usize::from(idle);
+        worker.hands = if idle { Hands::Idle } else { Hands::Busy };
+        let bell = Arc::clone(&site.bell);
+        // What counted on this one may need another.
         self.look(&hop);
+        Some(bell)
     }
 
     /// Somebody was reached, by a worker or by one that is watched. True when the site may have

@@ -1,10 +1,12 @@
 //! One next hop: the mail that waits for it, and what is known of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mailtypes::{Status, Timestamp};
 use store::Due;
+use tokio::sync::Notify;
 
 use super::age::{Age, ByAge};
 use super::more::More;
@@ -31,6 +33,8 @@ pub(crate) struct Site {
     pub(crate) failures: u32,
     pub(crate) cap: Option<Cap>,
     pub(crate) more: More,
+    /// Wakes workers that stand by, one for each stroke.
+    pub(crate) bell: Arc<Notify>,
 }
 
 /// A site that could not be reached.
@@ -62,6 +66,7 @@ impl Site {
         };
         if let Some(due) = left {
             self.jobs[age].push_back(Job::new(due, reason.to_owned()));
+            self.bell.notify_one();
         }
     }
 
@@ -70,6 +75,7 @@ impl Site {
         let age = job.age();
         self.waiting[age] += job.recipients.len();
         self.jobs[age].push_front(job);
+        self.bell.notify_one();
     }
 
     /// Takes so many jobs: new ones before those that were tried before, of which there are some
