@@ -13,7 +13,7 @@ use store::{Cursor, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::limits::{IDLE_MIN, POLL, ROUND_EVERY};
+use crate::limits::{IDLE_MIN, POLL};
 use crate::outcome::Ending;
 use crate::patience::Trouble;
 use crate::remote::bag::Bag;
@@ -85,10 +85,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 },
             };
             self.rest(began + wait, &wake).await;
-            // What comes close together is looked at together. Not by the clock: one that stands
-            // still would hold up everything.
-            let early = (began + ROUND_EVERY).since(self.shared.clock.now());
-            tokio::time::sleep(early).await;
+            self.shared.together(began).await;
         }
         while let Some(left) = self.workers.join_next_with_id().await {
             self.left(left).await;
@@ -130,18 +127,13 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
         let more = self.refill(&lease).await?;
-        let fresh = self.walk(&lease, Age::Fresh).await?;
-        let again = self.walk(&lease, Age::Again).await?;
+        let fresh = self.walk(&lease, Age::Fresh, began).await?;
+        let again = self.walk(&lease, Age::Again, began).await?;
         self.hire();
         self.hire_for_suspects();
-        if let Some(soon) = [more, fresh, again].into_iter().flatten().min() {
-            return Ok(soon);
-        }
-        // From `began`, so that what becomes due meanwhile is not slept over.
-        let next = self.shared.store.next_due(&lease, began).await?;
-        let next = next.map_or(POLL, |at| at.since(began));
-        let next = next.min(self.suspects.next(began));
-        Ok(next.clamp(IDLE_MIN, POLL))
+        let soon = [more, fresh, again].into_iter().flatten().min();
+        let suspects = self.suspects.next(began).max(IDLE_MIN);
+        Ok(soon.unwrap_or(POLL).min(suspects).min(POLL))
     }
 
     fn hire(&mut self) {

@@ -115,6 +115,7 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                 }
             };
             self.rest(until, may_be_woken, &wake).await;
+            self.shared.together(began).await;
             self.look_at_maildirs().await;
         }
         self.end_maildirs().await;
@@ -166,6 +167,7 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
         }
         let store = &self.shared.store;
         let page = store.due(&lease, Lane::Here, self.after, WINDOW).await?;
+        let later = page.later;
         let full = page.due.len() >= WINDOW;
         let further = page.next != self.after;
         self.after = page.next;
@@ -185,23 +187,22 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
             // The same page tells more only when its moment is over.
             return Ok(Round::Idle(IDLE_MIN));
         }
-        self.idle(&lease, began).await
+        Ok(self.idle(later, began))
     }
 
     /// From `began`, so that what becomes due meanwhile is not slept over.
-    async fn idle(&mut self, lease: &Lease, began: Timestamp) -> Result<Round, StoreError> {
-        let next = self.shared.store.next_due(lease, began).await?;
+    fn idle(&mut self, later: Option<Timestamp>, began: Timestamp) -> Round {
         let now = self.shared.clock.now();
         if let Some(patient) = self.mailboxes.patience.next(now) {
             self.front_at = self.front_at.min(now + patient);
         }
         let waits = [
-            next.map(|at| at.since(began)),
+            later.map(|at| at.since(began)),
             self.owed.next().map(|at| at.since(began)),
             Some(self.front_at.since(began)),
         ];
         let wait = waits.into_iter().flatten().min().unwrap_or(POLL);
-        Ok(Round::Idle(wait.clamp(IDLE_MIN, POLL)))
+        Round::Idle(wait.clamp(IDLE_MIN, POLL))
     }
 
     /// Sorts what is due, and brings mail into mailboxes. True when there was some.

@@ -41,7 +41,7 @@ pub const LOCAL_TRIES_MAX: u32 = 8;
 pub const POLL: Duration = Duration::from_secs(30);
 /// The queue is not looked at more often than this when there is nothing to do.
 pub const IDLE_MIN: Duration = Duration::from_millis(10);
-/// Mail for other servers is looked for no more often than this.
+/// The queue is looked at no more often than this, each part of it, when the last look found nothing.
 pub const ROUND_EVERY: Duration = Duration::from_millis(5);
 /// How long a lease lasts; it is renewed when half of it is over. What is left then is more than
 /// the longest wait behind a final dot.

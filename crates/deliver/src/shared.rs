@@ -9,7 +9,7 @@ use net::Clock;
 use store::{Begun, Due, Lease, Store, StoreError};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::limits::{DOWN_FIRST, DOWN_MAX};
+use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
 use crate::outcome::{Ending, Told};
 use crate::patience::Trouble;
 use crate::remote::job::Job;
@@ -69,6 +69,13 @@ impl<S, R, D> Shared<S, R, D> {
     pub(crate) async fn stopped(&self) {
         // The sender is ours.
         let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Rests so long after a round that what comes close together is looked at together. Not by the
+    /// clock: one that stands still would hold up everything.
+    pub(crate) async fn together(&self, began: Timestamp) {
+        let early = (began + ROUND_EVERY).since(self.clock.now());
+        tokio::time::sleep(early).await;
     }
 
     /// Recipients go back to the queue as they are.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use mailtypes::{Host, ItemId, Mailbox, Timestamp};
+use mailtypes::{Host, ItemId, Mailbox};
 
 use crate::{
     About, AcceptError, Account, AccountDelivery, AccountId, Action, Alias, Attempt, AuditReport,
@@ -69,14 +69,6 @@ pub trait Store: Clone + Send + Sync + 'static {
         after: Option<Cursor>,
         limit: usize,
     ) -> impl Future<Output = Result<DuePage, StoreError>> + Send;
-
-    /// When the next recipient of the leased shards becomes due, of those that are due later than
-    /// `after`; `None` when none waits.
-    fn next_due(
-        &self,
-        lease: &Lease,
-        after: Timestamp,
-    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
     /// Marks recipients as in hand, before an attempt whose end may get lost: at most
     /// [`crate::limits::BEGIN_MAX`]. Should the process die, the mark tells so. `watched` ones are

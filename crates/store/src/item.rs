@@ -156,6 +156,9 @@ pub struct DuePage {
     /// Where to go on. Nothing that is accepted or becomes due later lies before it; what lies
     /// behind it may be given again.
     pub next: Option<Cursor>,
+    /// When the first one of the lane becomes due of those that are not yet. Nobody has looked when
+    /// the page is full or of one host.
+    pub later: Option<Timestamp>,
 }
 
 /// A recipient whose next attempt is due.

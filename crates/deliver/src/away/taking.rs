@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailtypes::{EnhancedCode, Status};
+use mailtypes::{EnhancedCode, Status, Timestamp};
 use net::Dial;
 use net::dns::Dns;
 use store::{Cursor, Due, DuePage, Lease, Store, StoreError};
@@ -17,11 +17,13 @@ use crate::sites::age::Age;
 use crate::sites::{Down, Offered, Refill};
 
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
-    /// Goes on through one lane. When there may be more, how soon to look again.
+    /// Goes on through one lane. How soon to look again, counted from `began`: when there may be
+    /// more, or when something becomes due.
     pub(super) async fn walk(
         &mut self,
         lease: &Lease,
         age: Age,
+        began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         let limit = self.shared.sites().room(age).min(WINDOW);
         if limit == 0 {
@@ -31,13 +33,15 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         let store = &self.shared.store;
         self.shared.sites().look_begins();
         let page = self.looked(store.due(lease, age.lane(), at, limit).await)?;
-        let full = page.due.len() >= limit;
-        let is_further = at != page.next;
+        let soon = match page.due.len() {
+            len if len < limit => page.later.map(|at| at.since(began).max(IDLE_MIN)),
+            // The same page again tells more only when its moment is over.
+            _ if at == page.next => Some(IDLE_MIN),
+            _ => Some(Duration::ZERO),
+        };
         self.places[age] = page.next;
         self.offer_all(page.due, None).await;
-        // The same page again tells more only when its moment is over.
-        let soon = if is_further { Duration::ZERO } else { IDLE_MIN };
-        Ok(full.then_some(soon))
+        Ok(soon)
     }
 
     /// Looks for more mail where a next hop has little left. When there may be more, how soon to

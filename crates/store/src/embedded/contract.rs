@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mailtypes::{Host, ItemId, Mailbox, Timestamp};
+use mailtypes::{Host, ItemId, Mailbox};
 use rusqlite::Connection;
 
 use super::orders::{
@@ -81,6 +81,7 @@ impl Store for Embedded {
         Ok(DuePage {
             due: found.due,
             next: found.next,
+            later: found.later,
         })
     }
 
@@ -102,16 +103,8 @@ impl Store for Embedded {
         Ok(DuePage {
             due: found.due,
             next: found.next,
+            later: found.later,
         })
-    }
-
-    async fn next_due(
-        &self,
-        _lease: &Lease,
-        after: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        self.ask(move |turn| queries::due::next_after(turn.db, after))
-            .await
     }
 
     async fn begin(

@@ -13,6 +13,8 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<Damaged>,
     /// The last place before the time up to which nothing can be added any more.
     pub(crate) next: Option<Cursor>,
+    /// When the first one of the lane becomes due that is not yet, unless there is more that is.
+    pub(crate) later: Option<Timestamp>,
 }
 
 /// A recipient in the queue that cannot be read: item, number, and what is wrong.
@@ -58,6 +60,9 @@ pub(crate) fn due(
     ])?;
     let mut found = gather(rows, look)?;
     found.next = found.next.max(after);
+    if found.due.len() + found.damaged.len() < limit {
+        found.later = later(db, lane, look.now)?;
+    }
     Ok(found)
 }
 
@@ -144,14 +149,10 @@ fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
     })
 }
 
-/// When something is due that is not due at `now`.
-pub(crate) fn next_after(db: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
-    let mut first: Option<i64> = None;
-    for lane in [Lane::Here, Lane::Fresh, Lane::Again] {
-        let due: Option<i64> = db
-            .prepare_cached("SELECT min(due) FROM recipient WHERE lane = ? AND due > ?")?
-            .query_row([lane.code(), now.as_millis()], |row| row.get(0))?;
-        first = first.into_iter().chain(due).min();
-    }
-    Ok(first.map(Timestamp::from_millis))
+/// When the first one of a lane becomes due of those that are not due at `now`.
+fn later(db: &Connection, lane: Lane, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    let due: Option<i64> = db
+        .prepare_cached("SELECT min(due) FROM recipient WHERE lane = ? AND due > ?")?
+        .query_row([lane.code(), now.as_millis()], |row| row.get(0))?;
+    Ok(due.map(Timestamp::from_millis))
 }
