@@ -1,4 +1,4 @@
-//! One log line for each fate on the way out: `delivered`, `deferred` or `failed`.
+//! One log line for each fate on the way out: `delivered`, `deferred`, `postponed` or `failed`.
 //!
 //! Scripts read these: the names of the fields stay. Never message text, never secrets.
 
@@ -34,6 +34,10 @@ pub(crate) fn recorded(due: &Due, outcome: &Outcome) {
         Outcome::Deferred(status, again) => {
             let next = date::rfc3339(*again);
             tracing::info!(target: "mail", %id, to = %to, attempts, %status, next, "deferred");
+        }
+        Outcome::Postponed(status, again) => {
+            let next = date::rfc3339(*again);
+            tracing::info!(target: "mail", %id, to = %to, attempts = made, %status, next, "postponed");
         }
         Outcome::Crashed(again) => {
             let next = date::rfc3339(*again);

@@ -15,8 +15,8 @@ pub(crate) enum Ending {
     Later(Status),
     /// We had to stop: again as soon as we are back.
     Stopped(Status),
-    /// Not tried, since its next hop is left alone until then.
-    KeptBack(Status, Timestamp),
+    /// Nobody was asked: not before then.
+    Untried(Status, Timestamp),
     /// Never.
     Never(Status),
     /// What worked on it came to grief.
@@ -69,11 +69,11 @@ pub(crate) fn outcome(
             Some(again) => Outcome::Deferred(status, again),
             None => Outcome::Failed(expired(schedule, &status)),
         },
-        Ending::KeptBack(status, until) => {
+        Ending::Untried(status, until) => {
             let until = until + schedule.jitter(until.since(now), rng);
             // Nothing is given up without a try.
             let again = schedule.next(due.accepted, due.attempts, now, rng);
-            Outcome::Deferred(status, again.unwrap_or(now).min(until))
+            Outcome::Postponed(status, again.unwrap_or(now).min(until))
         }
     }
 }
@@ -108,30 +108,41 @@ mod tests {
         let schedule = Schedule::default();
         let mut rng = SmallRng::seed_from_u64(1);
         let status = Status::new(EnhancedCode::new(4, 4, 1), "nobody there");
-        let mut end = |ending, millis| {
-            let now = Timestamp::from_millis(millis);
-            outcome(&due(0), ending, &schedule, now, &mut rng)
+        let mut after = |attempts, ending, millis| {
+            let due = Due { attempts, ..due(0) };
+            outcome(
+                &due,
+                ending,
+                &schedule,
+                Timestamp::from_millis(millis),
+                &mut rng,
+            )
         };
         let later = || Ending::Later(status.clone());
-        let Outcome::Deferred(told, again) = end(later(), 0) else {
+        let Outcome::Deferred(told, again) = after(0, later(), 0) else {
             panic!("it waits");
         };
         assert_eq!(told, status);
         let first = 300_000..=330_000;
         assert!(first.contains(&again.as_millis()), "{again:?}");
         let five_days = 5 * 86_400_000;
-        assert!(matches!(end(later(), five_days - 1), Outcome::Deferred(..)));
-        let Outcome::Failed(told) = end(later(), five_days) else {
+        let late = after(1, later(), five_days - 1);
+        assert!(matches!(late, Outcome::Deferred(..)));
+        // The only try that there was is not the last one.
+        let only = after(0, later(), five_days);
+        assert!(matches!(only, Outcome::Deferred(..)));
+        let Outcome::Failed(told) = after(1, later(), five_days) else {
             panic!("its time is over");
         };
         assert_eq!(
             told.to_string(),
             "5.4.7 given up after 5 days; the last try: 4.4.1 nobody there"
         );
+        let mut end = |ending, millis| after(1, ending, millis);
         let until = Timestamp::from_millis(five_days + 60_000);
         assert_eq!(
-            end(Ending::KeptBack(status.clone(), until), five_days),
-            Outcome::Deferred(status.clone(), Timestamp::from_millis(five_days)),
+            end(Ending::Untried(status.clone(), until), five_days),
+            Outcome::Postponed(status.clone(), Timestamp::from_millis(five_days)),
             "nobody has tried"
         );
         let stopped = Ending::Stopped(status.clone());

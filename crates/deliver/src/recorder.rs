@@ -92,9 +92,11 @@ impl<S: Store, R, D> Recorder<S, R, D> {
         let settings = self.shared.settings.load();
         for (due, attempt) in dues.iter().zip(attempts) {
             fate::recorded(due, &attempt.outcome);
-            let is_late = matches!(attempt.outcome, Outcome::Deferred(..))
-                && !due.told
-                && settings.schedule.is_late(due.accepted, now);
+            let waits = matches!(
+                attempt.outcome,
+                Outcome::Deferred(..) | Outcome::Postponed(..)
+            );
+            let is_late = waits && !due.told && settings.schedule.is_late(due.accepted, now);
             if is_late {
                 self.shared.late.add(due.item);
             }

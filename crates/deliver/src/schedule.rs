@@ -32,7 +32,8 @@ impl Default for Schedule {
 
 impl Schedule {
     /// When to try again after an attempt at `now` of a message accepted at `accepted`; `made`
-    /// counts the attempts before it. `None`: its time is over, it is given up.
+    /// counts the attempts before it. `None`: its time is over, it is given up. Nothing is given up
+    /// at its first attempt, should that come as late as this.
     ///
     /// The moments at which the sender is to be told something are moments of an attempt too, so
     /// that what is told is true.
@@ -43,11 +44,11 @@ impl Schedule {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> Option<Timestamp> {
+        let next = now + self.pause(made, rng);
         if self.is_over(accepted, now) {
-            return None;
+            return (made == 0).then_some(next);
         }
         let end = accepted + self.lifetime;
-        let next = now + self.pause(made, rng);
         let warning = self.warning.map(|warning| accepted + warning);
         let warning = warning.filter(|at| *at > now);
         Some(next.min(end).min(warning.unwrap_or(next)))

@@ -289,7 +289,7 @@ impl World {
         join_all((0..count).map(|_| self.accept(&to))).await
     }
 
-    /// Waits until all recipients of all messages have been attempted, or are at their end.
+    /// Waits until all recipients of all messages have been attempted or postponed, or are at their end.
     pub(crate) async fn attended(&self, items: &[ItemId]) {
         for item in items {
             let last = self.story(*item).await.recipients.len() - 1;
@@ -302,7 +302,7 @@ impl World {
     async fn seen_to(&self, item: ItemId, n: usize) {
         for _ in 0..1000 {
             let recipient = &self.story(item).await.recipients[n];
-            if recipient.attempts > 0 || recipient.due.is_none() {
+            if recipient.status.is_some() || recipient.due.is_none() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -290,6 +290,9 @@ pub enum Outcome {
     Delivered(Status),
     /// Try again at the given time.
     Deferred(Status, Timestamp),
+    /// Nobody was asked, so it is no attempt; wait until the given time. The status is kept where no
+    /// attempt has left one.
+    Postponed(Status, Timestamp),
     /// Never: a bounce is owed to the sender.
     Failed(Status),
     /// What worked on it came to grief; try again at the given time, unless it has happened before.

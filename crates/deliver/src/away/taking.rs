@@ -133,8 +133,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         // It may be for good that the host refuses; not trying is not.
         code.class = 4;
         let text = format!("not tried, since a moment ago: {}", status.text);
-        let trail = Trail::kept_back(hop.to_string(), reason);
-        let ending = Ending::KeptBack(Status::new(code, text), until);
+        let trail = Trail::new(hop.to_string(), reason);
+        let ending = Ending::Untried(Status::new(code, text), until);
         self.shared.tell(due, ending, &trail).await;
     }
 

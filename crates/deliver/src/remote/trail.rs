@@ -27,9 +27,6 @@ pub(crate) struct Trail {
     /// Whose word decided, when a server's did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blamed: Option<Blamed>,
-    /// Nobody was asked: the next hop was left alone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    kept_back: bool,
     /// Lines that had no place any more.
     #[serde(skip_serializing_if = "is_zero")]
     left_out: u64,
@@ -49,20 +46,14 @@ pub(crate) struct Blamed {
     pub(crate) reply: String,
 }
 
-/// What a trail tells to others than people.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Gist {
-    pub(crate) blamed: Option<Blamed>,
-    #[serde(default)]
-    pub(crate) kept_back: bool,
-}
-
-impl Gist {
+impl Blamed {
     /// Out of a trail as it was kept.
-    pub(crate) fn read(trail: Option<&str>) -> Self {
-        trail
-            .and_then(|trail| serde_json::from_str(trail).ok())
-            .unwrap_or_default()
+    pub(crate) fn read(trail: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Kept {
+            blamed: Option<Blamed>,
+        }
+        serde_json::from_str::<Kept>(trail).ok()?.blamed
     }
 }
 
@@ -105,14 +96,6 @@ impl Trail {
             hop,
             reason,
             ..Self::default()
-        }
-    }
-
-    /// Of mail that is not tried, since its next hop is left alone.
-    pub(crate) fn kept_back(hop: String, reason: String) -> Self {
-        Self {
-            kept_back: true,
-            ..Self::new(hop, reason)
         }
     }
 

@@ -4,7 +4,7 @@ use mailtypes::{EnhancedCode, Status, Timestamp};
 use message::dsn;
 use store::{EventKind, ItemView, RecipientState, RecipientView, ReportKind};
 
-use crate::remote::trail::{Blamed, Gist};
+use crate::remote::trail::Blamed;
 use crate::settings::Settings;
 
 /// The recipients of an item that a report tells of.
@@ -21,7 +21,7 @@ pub(super) fn concerned<'a>(
             ReportKind::Delay => {
                 recipient.state == RecipientState::Queued
                     && !recipient.told
-                    && recipient.attempts > 0
+                    && recipient.status.is_some()
                     && settings.schedule.is_late(item.accepted, now)
             }
         })
@@ -40,25 +40,16 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     pub(super) fn new(item: &'a ItemView, recipient: &'a RecipientView) -> Self {
         let is_attempt = |kind| matches!(kind, EventKind::Deferred | EventKind::Failed);
-        let attempts = item
+        let last = item
             .events
             .iter()
             .rev()
-            .filter(|event| event.recipient == Some(recipient.n) && is_attempt(event.kind));
-        let last = attempts
-            .map(|event| (event, Gist::read(event.trail.as_deref())))
-            .find(|(_, gist)| !gist.kept_back);
-        let (last, gist) = last.unzip();
-        let delayed = last.filter(|last| last.kind == EventKind::Deferred);
-        let seen = delayed.and_then(|last| last.status.as_ref());
+            .find(|event| event.recipient == Some(recipient.n) && is_attempt(event.kind));
         let unknown = || Status::new(EnhancedCode::new(5, 0, 0), "the reason is not known");
         Self {
             recipient,
-            status: seen
-                .or(recipient.status.as_ref())
-                .cloned()
-                .unwrap_or_else(unknown),
-            blamed: gist.and_then(|gist| gist.blamed),
+            status: recipient.status.clone().unwrap_or_else(unknown),
+            blamed: last.and_then(|event| Blamed::read(event.trail.as_deref()?)),
             at: last.map(|event| event.at),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Event, RecipientState};
+use store::RecipientState;
 
 use super::REMOTE;
 use crate::schedule::Schedule;
@@ -21,11 +21,6 @@ async fn world(folder: &tempfile::TempDir, warning: u64, lifetime: u64) -> World
     };
     world.settings.store(Arc::new(settings));
     world
-}
-
-fn is_try(event: &Event) -> bool {
-    let status = event.status.as_ref();
-    status.is_some_and(|status| !status.text.starts_with("not tried"))
 }
 
 #[tokio::test]
@@ -55,15 +50,34 @@ async fn a_report_tells_of_the_last_time_that_somebody_was_asked() {
     world.attempted(item, 2).await;
     // The time of the warning is one at which the host is left alone.
     world.clock.advance(Duration::from_mins(1));
-    let story = world.attempted(item, 3).await;
     let report = world.inbox(1).await.remove(0);
-    let asked: Vec<_> = story.events.iter().map(is_try).collect();
-    assert_eq!(asked[..3], [true, true, false], "{:?}", story.events);
+    let story = world.story(item).await;
+    assert_eq!(story.recipients[0].attempts, 2, "{:?}", story.events);
     let at = message::date::rfc5322(story.events[1].at);
     assert!(
         report.contains(&format!("\r\nLast-Attempt-Date: {at}\r\n")),
         "{report}"
     );
     assert!(!report.contains("not tried"), "{report}");
+    world.end(task).await;
+}
+
+#[tokio::test]
+async fn what_was_never_tried_is_not_given_up_with_what_another_one_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = world(&folder, 60, 7).await;
+    world.hosts.set("192.0.2.1:25", &["S 421 busy"]);
+    let items = world.accept_many(5, &["x@far.example"]).await;
+    // We were away for longer than they may wait.
+    world.clock.advance(Duration::from_mins(10));
+    let task = world.start();
+    world.attended(&items).await;
+    world.hosts.set("192.0.2.1:25", TAKES);
+    world.clock.advance(Duration::from_mins(6));
+    for item in items {
+        let story = world.story(item).await;
+        assert_ne!(story.recipients[0].state, RecipientState::BounceOwed);
+        world.wait_for(item, 0, RecipientState::Delivered, 2).await;
+    }
     world.end(task).await;
 }

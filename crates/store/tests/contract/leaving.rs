@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mailtypes::{EnhancedCode, Status};
 use store::{
     Action, Attempt, Destination, EventKind, Lane, LocalOutcome, Outcome, RecipientState,
     Selection, Shape, Store,
@@ -199,6 +200,55 @@ pub(crate) async fn mail_for_a_removed_account_is_not_lost(backend: impl Backend
         id
     );
     assert_books_balance(&store).await;
+}
+
+pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
+    let attempt = |outcome| Attempt {
+        item: id,
+        recipient: 0,
+        outcome,
+        detail: "by test".to_owned(),
+        trail: None,
+    };
+    let postpone = |why: &str| {
+        let again = backend.now() + Duration::from_mins(5);
+        attempt(Outcome::Postponed(other_status(why), again))
+    };
+    let state = async || {
+        let story = store.story(id).await.unwrap().unwrap();
+        let recipient = &story.recipients[0];
+        let status = recipient.status.as_ref().map(|status| status.text.clone());
+        (story.events.len(), recipient.attempts, status.unwrap())
+    };
+    for why in ["it is down", "it is full"] {
+        store.begin(&held, vec![(id, 0)], false).await.unwrap();
+        store.record(&held, vec![postpone(why)]).await.unwrap();
+        assert_eq!(state().await, (0, 0, why.to_owned()));
+        let page = store.due(&held, Lane::Fresh, None, 10).await.unwrap();
+        assert!(page.due.is_empty() && page.later.is_some());
+        backend.advance(Duration::from_mins(5));
+        let page = store.due(&held, Lane::Fresh, None, 10).await.unwrap();
+        assert!(matches!(&page.due[..], [due] if !due.suspect));
+    }
+    // What an attempt has seen stays.
+    let outcome = Outcome::Deferred(other_status("come back later"), backend.now());
+    store.record(&held, vec![attempt(outcome)]).await.unwrap();
+    store
+        .record(&held, vec![postpone("it is down")])
+        .await
+        .unwrap();
+    assert_eq!(state().await, (1, 1, "come back later".to_owned()));
+    backend.advance(Duration::from_mins(5));
+    let page = store.due(&held, Lane::Again, None, 10).await.unwrap();
+    assert_eq!(page.due.len(), 1);
+    assert_books_balance(&store).await;
+}
+
+fn other_status(text: &str) -> Status {
+    Status::new(EnhancedCode::new(4, 4, 1), text)
 }
 
 pub(crate) async fn a_delivery_after_the_removal_is_written_down(backend: impl Backend) {

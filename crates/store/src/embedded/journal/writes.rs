@@ -25,10 +25,11 @@ pub(crate) enum Write {
     AddEntry = 16,
     TakeUid = 17,
     AddFolder = 18,
+    Postpone = 19,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -47,6 +48,7 @@ impl Write {
         Self::AddEntry,
         Self::TakeUid,
         Self::AddFolder,
+        Self::Postpone,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -109,6 +111,10 @@ impl Write {
             Self::Wait => {
                 "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
                         strikes = ?, hands = NULL WHERE item = ? AND n = ?"
+            }
+            Self::Postpone => {
+                "UPDATE recipient SET due = ?, status = iif(attempts = 0, ?, status), hands = NULL
+                 WHERE item = ? AND n = ?"
             }
             Self::OweReport => {
                 "UPDATE recipient SET state = ?, due = ?, lane = ?, attempts = attempts + 1,

@@ -98,6 +98,7 @@ impl One<'_> {
                 let lane = if found.local { Lane::Here } else { Lane::Again };
                 self.wait(turn, Some(status), *again, lane, 0)
             }
+            Outcome::Postponed(status, again) => self.postpone(turn, status, *again),
             Outcome::Failed(status) => {
                 self.note(turn, EventKind::Failed, Some(status))?;
                 self.owe(turn, status)
@@ -157,6 +158,24 @@ impl One<'_> {
                 lane.code(),
                 status.map(ToString::to_string),
                 strikes,
+                self.attempt.item.as_i64(),
+                self.attempt.recipient
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn postpone(
+        &self,
+        turn: &mut Turn<'_>,
+        status: &Status,
+        again: Timestamp,
+    ) -> Result<(), StoreError> {
+        turn.write(
+            Write::Postpone,
+            params![
+                again.max(turn.now).as_millis(),
+                status.to_string(),
                 self.attempt.item.as_i64(),
                 self.attempt.recipient
             ],
