@@ -27,6 +27,7 @@ use crate::sites::age::{Age, ByAge};
 use crate::suspects::Suspects;
 
 mod taking;
+mod waiting;
 
 /// The one who hires workers.
 pub(crate) struct Away<S, R, D> {
@@ -90,6 +91,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         while let Some(left) = self.workers.join_next_with_id().await {
             self.left(left).await;
         }
+        self.give_up_begun().await;
     }
 
     /// How long nothing can be begun, because our own store fails. Nobody wakes us before.
@@ -105,6 +107,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             Some(left) = self.workers.join_next_with_id() => Some(left),
             () = wake.notified() => None,
             () = self.shared.changed.notified() => None,
+            () = self.shared.addresses.bell() => None,
             () = self.shared.clock.sleep_until(until) => None,
         };
         if let Some(left) = left {
@@ -126,14 +129,18 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
+        self.call_next();
+        self.send_uncalled_away(began).await;
         let more = self.refill(&lease).await?;
         let fresh = self.walk(&lease, Age::Fresh, began).await?;
         let again = self.walk(&lease, Age::Again, began).await?;
         self.hire();
         self.hire_for_suspects();
         let soon = [more, fresh, again].into_iter().flatten().min();
-        let suspects = self.suspects.next(began).max(IDLE_MIN);
-        Ok(soon.unwrap_or(POLL).min(suspects).min(POLL))
+        let line = self.shared.sites().line_ends();
+        let line = line.map_or(POLL, |at| at.since(began));
+        let others = self.suspects.next(began).min(line).max(IDLE_MIN);
+        Ok(soon.unwrap_or(POLL).min(others).min(POLL))
     }
 
     fn hire(&mut self) {

@@ -49,10 +49,11 @@ pub const LEASE: Duration = Duration::from_mins(30);
 /// Recipients that wait in memory for a connection, of first attempts and of others each.
 pub const WAITING_LANE_MAX: usize = 6000;
 /// Of these, what next hops share by what is free; what is beyond it is for those that come late.
-pub const WAITING_SHARED: usize = 4000;
+pub const WAITING_SHARED: usize = 3600;
 /// Recipients of one age that wait in memory for one next hop.
-pub const SITE_WAITING_MAX: usize = 500;
-/// So many may wait for each next hop however little is free. Five hundred slow ones leave room.
+pub const SITE_WAITING_MAX: usize = 450;
+/// So many may wait for each next hop however little is free. Five hundred slow ones and those that
+/// stand in line leave room.
 pub const SITE_WAITING_MIN: usize = 4;
 /// Next hops remembered for their failures.
 pub const SITES_MAX: usize = 50_000;
@@ -78,8 +79,14 @@ pub const ADDRESSES_TRIED_MAX: usize = 10;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the server stops: how long a transaction under way may go on. Less than the server waits.
 pub const LAST_TRANSACTION: Duration = Duration::from_secs(20);
-/// How long a first connection waits for a place, while others of us have all that a host may get.
-pub const PLACE_WAIT: Duration = Duration::from_secs(20);
+/// Messages over one connection while other next hops wait for a place at the same host.
+pub const MESSAGES_WHILE_WANTED: u32 = 100;
+/// How long a next hop stands in line for a place, while others of us have all that a host may get.
+pub const LINE_WAIT: Duration = Duration::from_secs(60);
+/// How long the mail of one that was not called in that time is left alone.
+pub const LINE_PAUSE: Duration = Duration::from_secs(60);
+/// Next hops that stand in line. With what each may have in memory there is room for others.
+pub const LINES_MAX: usize = 100;
 /// How long an open connection waits for more mail.
 pub const STAND_BY: Duration = Duration::from_secs(3);
 /// How long a next hop that could not be reached is left alone; it doubles with each failure.

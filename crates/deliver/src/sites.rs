@@ -2,6 +2,7 @@
 //!
 //! It is bounded: what finds no place stays in the store, and the site remembers from where it goes
 //! on ([`more`]). A site that takes its mail slowly fills its own share and nobody else's ([`room`]).
+//! One that finds no place at its host stands in line ([`lines`]).
 //! Who works where is in [`hiring`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,6 +18,7 @@ use crate::route::next_hop::NextHop;
 pub(crate) mod age;
 mod hiring;
 mod in_hand;
+mod lines;
 mod more;
 mod room;
 mod site;
@@ -51,6 +53,8 @@ pub(crate) struct Sites {
     refilled: Option<NextHop>,
     /// Sites that are remembered for their failures, and until when they are left alone.
     sleeping: BTreeSet<(Timestamp, NextHop)>,
+    /// Sites that stand in line, and until when.
+    lines: BTreeSet<(Timestamp, NextHop)>,
     in_hand: InHand,
     /// Recipients that wait here.
     waiting: ByAge<usize>,
@@ -81,6 +85,7 @@ impl Sites {
             overflowing: BTreeSet::new(),
             refilled: None,
             sleeping: BTreeSet::new(),
+            lines: BTreeSet::new(),
             in_hand: InHand::default(),
             waiting: ByAge::default(),
             workers: BTreeMap::new(),
@@ -217,6 +222,17 @@ impl Sites {
             Some(down) => drop(self.sleeping.insert((down.until, hop.clone()))),
             None => drop(self.sites.remove(hop)),
         }
+    }
+
+    /// All that waits, when nobody will work on it any more.
+    pub(crate) fn drain(&mut self) -> Vec<(NextHop, Job)> {
+        let mut all = Vec::new();
+        for (hop, site) in &mut self.sites {
+            let jobs = site.take(usize::MAX, false);
+            all.extend(jobs.into_iter().map(|job| (hop.clone(), job)));
+        }
+        self.waiting = ByAge::default();
+        all
     }
 
     /// Jobs wait here no more.

@@ -84,11 +84,12 @@ impl Bag {
         inside.rest.drain(..).collect()
     }
 
-    /// Keeps of the jobs what `keep` says.
-    pub(super) fn retain(&self, keep: impl Fn(&Due) -> bool) {
+    /// The jobs have been begun: keeps of them what `keep` says.
+    pub(super) fn begun(&self, keep: impl Fn(&Due) -> bool) {
         let mut inside = self.lock();
         for job in &mut inside.rest {
             job.recipients.retain(&keep);
+            job.begun = true;
         }
         inside.rest.retain(|job| !job.recipients.is_empty());
     }

@@ -19,7 +19,7 @@ use super::message::Source;
 use super::reach::Plan;
 use super::trail::Trail;
 use super::visit::Watch;
-use crate::limits::LAST_TRANSACTION;
+use crate::limits::{LAST_TRANSACTION, MESSAGES_WHILE_WANTED};
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
@@ -68,6 +68,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     pub(crate) fn is_wanted(&self) -> bool {
         let connection = self.connection.as_ref();
         connection.is_some_and(|c| self.shared.addresses.is_wanted(c.address.ip()))
+    }
+
+    /// Whether it is somebody else's turn at the host.
+    pub(crate) fn has_had_its_turn(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|c| c.used >= MESSAGES_WHILE_WANTED) && self.is_wanted()
     }
 
     /// Returns when the host has spoken unasked or gone.
@@ -171,7 +177,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             }
         }
         self.shared.done_with(off.iter());
-        self.bag.retain(|due| go.contains(&key(due)));
+        self.bag.begun(|due| go.contains(&key(due)));
         let goes_on = |job: &Job| job.recipients.iter().any(|due| go.contains(&key(due)));
         let sources = jobs.iter().zip(sources);
         let sources = sources.filter_map(|(job, source)| goes_on(job).then_some(source));
@@ -257,6 +263,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             let job = Job {
                 recipients: at_once,
                 reason: job.reason.clone(),
+                begun: true,
             };
             self.again(job, &trail).await;
         }
@@ -264,6 +271,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             let job = Job {
                 recipients: elsewhere,
                 reason: job.reason,
+                begun: true,
             };
             self.bag.leave(Left { job, status, trail });
         }

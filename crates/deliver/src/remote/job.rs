@@ -15,6 +15,8 @@ pub(crate) struct Job {
     pub(crate) recipients: Vec<Due>,
     /// Why it goes this way, for people.
     pub(crate) reason: String,
+    /// The books say that it is in hand.
+    pub(crate) begun: bool,
 }
 
 impl Job {
@@ -22,6 +24,7 @@ impl Job {
         Self {
             recipients: vec![due],
             reason,
+            begun: false,
         }
     }
 

@@ -8,12 +8,11 @@ use net::{Dial, DialError};
 use rand::Rng;
 use store::Store;
 
-use super::addresses::Permit;
 use super::connection::{Connection, NoSession};
 use super::judge;
 use super::resolve::resolve;
 use super::trail::Trail;
-use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT, PLACE_WAIT};
+use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT};
 use crate::route::mx::{Host, Verdict};
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
@@ -49,6 +48,8 @@ pub(crate) enum Whose {
     Dns,
     /// Of this machine.
     Ours,
+    /// Others of us have all connections that a host may get.
+    Crowded(IpAddr),
 }
 
 impl Plan {
@@ -95,23 +96,29 @@ fn endpoints(hosts: Vec<Host>, port: u16) -> Vec<Endpoint> {
     all.take(ADDRESSES_TRIED_MAX).collect()
 }
 
-/// Opens a session with the first host from where the plan stands that will have one. `patient`: the
-/// last one is waited for when others of us have all connections that it may get.
+/// Opens a session with the first host from where the plan stands that will have one. Those behind a
+/// host that is crowded by ourselves are not tried: it is the better one.
 pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     shared: &Shared<S, R, D>,
     plan: &mut Plan,
-    patient: bool,
     trail: &mut Trail,
 ) -> Result<Connection<D::Stream>, Nobody> {
     let mut worst: Option<Status> = None;
     let mut whose = Whose::Ours;
+    let mut crowded = None;
     let settings = shared.settings.load_full();
     while let Some(endpoint) = plan.endpoints.get(plan.next) {
+        if let Some((_, preference)) = crowded
+            && preference != endpoint.preference
+        {
+            break;
+        }
         plan.next += 1;
         trail.host(&endpoint.name, endpoint.address, endpoint.preference, false);
-        let wait = patient && plan.next == plan.endpoints.len();
-        let Some(permit) = place_at(shared, endpoint.address.ip(), wait).await else {
-            let status = endpoint.crowded(settings.limits.per_hop);
+        let (ip, max) = (endpoint.address.ip(), settings.limits.per_hop);
+        let Some(permit) = shared.addresses.take(ip, max) else {
+            crowded.get_or_insert((ip, endpoint.preference));
+            let status = endpoint.crowded(max);
             trail.failed(status.text.clone());
             if is_kinder(&status, worst.as_ref()) {
                 trail.blame_session(None);
@@ -152,7 +159,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
     Err(Nobody {
         status: worst.unwrap_or_else(nothing),
-        whose,
+        whose: crowded.map_or(whose, |(ip, _)| Whose::Crowded(ip)),
     })
 }
 
@@ -160,17 +167,6 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
 /// it is not refused for good.
 fn is_kinder(status: &Status, worst: Option<&Status>) -> bool {
     worst.is_none_or(|worst| worst.code.class >= status.code.class)
-}
-
-/// A place among the connections to an address.
-async fn place_at<S, R, D>(shared: &Shared<S, R, D>, ip: IpAddr, wait: bool) -> Option<Permit> {
-    let max = shared.settings.load().limits.per_hop;
-    let at_once = shared.addresses.take(ip, max);
-    if at_once.is_some() || !wait {
-        return at_once;
-    }
-    let until = shared.clock.now() + PLACE_WAIT;
-    shared.addresses.wait(ip, max, &shared.clock, until).await
 }
 
 /// RFC 3463 §3.5: no answer from host; §3.4: other mail system status, which is ours

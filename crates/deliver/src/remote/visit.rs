@@ -55,6 +55,9 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
 
     /// Takes jobs; stands by for a while when there are none. False when it is time to go.
     async fn fill(&mut self, id: WorkerId) -> bool {
+        if self.handover.has_had_its_turn() {
+            return false;
+        }
         if self.take(id) {
             return true;
         }

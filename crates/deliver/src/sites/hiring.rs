@@ -160,11 +160,6 @@ impl Sites {
         first
     }
 
-    /// Whether somebody is connected at a next hop.
-    pub(crate) fn is_reached(&self, hop: &NextHop) -> bool {
-        self.sites.get(hop).is_some_and(|site| site.reached > 0)
-    }
-
     /// Nobody was reached by a worker, or one that is watched, that began to try at `began`. The
     /// site is then left alone until `until`, told by how often it has failed: unless others of us
     /// are connected.

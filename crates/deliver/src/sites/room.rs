@@ -22,14 +22,14 @@ const REFILL_PART: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::WAITING_LANE_MAX;
+    use crate::limits::{LINES_MAX, WAITING_LANE_MAX};
 
     #[test]
     fn a_share_shrinks_and_never_ends() {
         for (others, expect) in [
             (0, SITE_WAITING_MAX),
-            (800, 400),
-            (3200, 100),
+            (800, 350),
+            (3200, 50),
             (WAITING_SHARED - 1, SITE_WAITING_MIN),
             (WAITING_LANE_MAX, SITE_WAITING_MIN),
         ] {
@@ -39,8 +39,8 @@ mod tests {
 
     /// Each takes all that it may and gives nothing back.
     #[test]
-    fn five_hundred_slow_ones_leave_room() {
-        let waiting = (0..500).fold(0, |waiting, _| waiting + share(waiting));
+    fn five_hundred_slow_ones_and_all_in_line_leave_room() {
+        let waiting = (0..500 + LINES_MAX).fold(0, |waiting, _| waiting + share(waiting));
         assert!(waiting + SITE_WAITING_MIN <= WAITING_LANE_MAX, "{waiting}");
     }
 

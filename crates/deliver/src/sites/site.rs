@@ -9,6 +9,7 @@ use store::Due;
 use tokio::sync::Notify;
 
 use super::age::{Age, ByAge};
+use super::lines::InLine;
 use super::more::More;
 use crate::limits::CAP_GROWS_AFTER;
 use crate::remote::job::Job;
@@ -32,6 +33,8 @@ pub(crate) struct Site {
     /// Failures in a row without a success between them.
     pub(crate) failures: u32,
     pub(crate) cap: Option<Cap>,
+    /// It stands in line for a place at its host.
+    pub(crate) in_line: Option<InLine>,
     pub(crate) more: More,
     /// Wakes workers that stand by, one for each stroke.
     pub(crate) bell: Arc<Notify>,
@@ -115,6 +118,7 @@ impl Site {
     /// Whether it can use one more worker for jobs of an age, of whom it may have `per_hop`.
     pub(crate) fn wants_worker(&self, age: Age, per_hop: usize) -> bool {
         !self.jobs[age].is_empty()
+            && self.in_line.is_none()
             && self.jobs(false) > self.free
             && self.workers < self.most(per_hop)
     }
@@ -165,7 +169,7 @@ impl Site {
 
     /// Whether nobody works on it, and nothing waits for it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.workers == 0 && self.jobs(false) == 0 && self.more.is_empty()
+        self.workers == 0 && self.jobs(false) == 0 && self.in_line.is_none() && self.more.is_empty()
     }
 }
 

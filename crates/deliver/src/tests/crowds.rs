@@ -8,6 +8,7 @@ use store::{RecipientState, Store};
 
 use super::REMOTE;
 use crate::Limits;
+use crate::limits::LINE_WAIT;
 use crate::schedule::Schedule;
 use crate::testing::{Script, TAKES, World};
 
@@ -280,6 +281,56 @@ async fn one_host_for_many_domains_is_one_host() {
     }
     let most = world.hosts.most_at_once();
     assert!((2..=4).contains(&most), "{most} connections at once");
+    world.end(task).await;
+}
+
+/// A host that serves many domains and never greets keeps two workers, and what waits for it nobody.
+#[tokio::test]
+async fn whoever_finds_no_place_keeps_no_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let mut settings = (**world.settings.load()).clone();
+    settings.limits = Limits {
+        total: 8,
+        per_hop: 2,
+    };
+    world.settings.store(Arc::new(settings));
+    world.hosts.set("192.0.2.1:25", &["STALL"]);
+    world.dns.set("A far.example 86400 192.0.2.2");
+    world.hosts.set("192.0.2.2:25", TAKES);
+    let mut crowd = Vec::new();
+    for n in 0..30 {
+        world.dns.set(&format!("A d{n}.example 86400 192.0.2.1"));
+        let to = format!("x@d{n}.example");
+        crowd.extend(world.accept_many(2, &[&to]).await);
+    }
+    let task = world.start();
+    until("two wait for a greeting", || {
+        dials(&world, "192.0.2.1:25") == 2
+    })
+    .await;
+    let other = world.accept(&[("x@far.example", REMOTE)]).await;
+    world.wait_for(other, 0, RecipientState::Delivered, 1).await;
+    // The others are told why they wait, and no attempt is counted.
+    world.clock.advance(LINE_WAIT);
+    let mut told = 0;
+    for _ in 0..1000 {
+        told = 0;
+        for item in &crowd {
+            let recipient = world.story(*item).await.recipients.remove(0);
+            assert_eq!(recipient.attempts, 0);
+            let status = recipient.status.map(|status| status.text);
+            told += usize::from(status.is_some_and(|text| text.contains("2 connections")));
+        }
+        if told == 28 * 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(told, 28 * 2);
+    world.hosts.set("192.0.2.1:25", TAKES);
+    world.clock.advance(Duration::from_mins(10));
+    world.attended(&crowd).await;
     world.end(task).await;
 }
 

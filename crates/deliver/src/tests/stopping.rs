@@ -62,3 +62,33 @@ async fn only_behind_the_final_dot_it_may_have_arrived() {
         "4.3.2 this server was stopped at the end of the message: the message may arrive twice",
     );
 }
+
+#[tokio::test]
+async fn what_was_begun_and_never_tried_is_not_called_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.hosts.set("192.0.2.1:25", &["STALL"]);
+    let mut items = Vec::new();
+    for n in 0..6 {
+        world.dns.set(&format!("A d{n}.example 86400 192.0.2.1"));
+        let to = format!("x@d{n}.example");
+        items.extend(world.accept_many(1, &[&to]).await);
+    }
+    let task = world.start();
+    world.dialed(4).await;
+    // The other two have been begun and stand in line.
+    let db = rusqlite::Connection::open(folder.path().join(store::DATABASE)).unwrap();
+    let begun = || -> i64 {
+        let count = "SELECT count(*) FROM recipient WHERE hands IS NOT NULL";
+        db.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    while begun() < 6 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.end(task).await;
+    assert_eq!(begun(), 0);
+    for item in items {
+        let recipient = world.story(item).await.recipients.remove(0);
+        assert!(recipient.status.is_some() && recipient.due.is_some());
+    }
+}

@@ -48,9 +48,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     }
 
     async fn reach(&mut self, trail: &mut Trail) -> Result<(), Nobody> {
-        // Where others of us are connected, they do the work.
-        let patient = !self.shared.sites().is_reached(&self.hop);
-        let connection = reach::reach(&self.shared, &mut self.plan, patient, trail).await?;
+        let connection = reach::reach(&self.shared, &mut self.plan, trail).await?;
         self.shared.site_reached(&self.hop, self.id);
         self.connection = Some(connection);
         Ok(())

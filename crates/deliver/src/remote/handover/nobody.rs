@@ -1,11 +1,15 @@
 //! What becomes of the mail when no host could be reached.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use mailtypes::{Status, Timestamp};
 use net::Dial;
 use net::dns::Dns;
 use store::Store;
 
 use super::Handover;
+use crate::limits::LINE_PAUSE;
 use crate::outcome::Ending;
 use crate::remote::job::Job;
 use crate::remote::reach::{Nobody, Whose};
@@ -22,17 +26,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         began: Timestamp,
         trail: &Trail,
     ) {
+        if let Whose::Crowded(ip) = nobody.whose {
+            return self.crowded(job, ip, nobody, trail).await;
+        }
         let waiting = match self.site_failed(nobody, began) {
             Failed::Down(waiting) => waiting,
-            Failed::Enough => {
-                let mut jobs = self.bag.give_up();
-                jobs.insert(0, job);
-                // In their order.
-                for job in jobs.into_iter().rev() {
-                    self.again(job, trail).await;
-                }
-                return;
-            }
+            Failed::Enough => return self.all_again(job, trail).await,
         };
         let ending = if nobody.status.code.class == 5 {
             Ending::Never(nobody.status.clone())
@@ -53,13 +52,50 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
     }
 
+    /// Others of us have all connections that the host may get: the next hop stands in line, and so
+    /// does its mail.
+    async fn crowded(&mut self, job: Job, ip: IpAddr, nobody: &Nobody, trail: &Trail) {
+        let shared = Arc::clone(&self.shared);
+        let now = shared.clock.now();
+        let connected = matches!(
+            shared.sites().turned_away(&self.hop, self.id, false),
+            Failed::Enough
+        );
+        let status = nobody.status.clone();
+        // Whoever is watched is nobody of the site.
+        let waits = self.id.is_some()
+            && (connected || shared.sites().stand_in_line(&self.hop, ip, status, now));
+        if waits {
+            self.all_again(job, trail).await;
+            if !connected {
+                let max = shared.settings.load().limits.per_hop;
+                shared.addresses.queue_up(ip, max, self.hop.clone());
+            }
+            return;
+        }
+        let ending = Ending::Untried(nobody.status.clone(), now + LINE_PAUSE);
+        shared.tell_all(&job.recipients, &ending, trail).await;
+        while let Some(job) = self.bag.next() {
+            shared.tell_all(&job.recipients, &ending, trail).await;
+        }
+    }
+
+    /// All that the worker has goes to whoever comes next, in its order.
+    async fn all_again(&mut self, job: Job, trail: &Trail) {
+        let mut jobs = self.bag.give_up();
+        jobs.insert(0, job);
+        for job in jobs.into_iter().rev() {
+            self.again(job, trail).await;
+        }
+    }
+
     fn site_failed(&self, nobody: &Nobody, began: Timestamp) -> Failed {
         let (hop, id) = (&self.hop, self.id);
         let turned_away = |all| self.shared.sites().turned_away(hop, id, all);
         let failed = match nobody.whose {
             Whose::Theirs => self.shared.site_failed(hop, id, &nobody.status, began),
             Whose::Dns => turned_away(true),
-            Whose::Ours => turned_away(false),
+            Whose::Ours | Whose::Crowded(_) => turned_away(false),
         };
         match failed {
             // Whoever is watched gives his job to nobody.

@@ -1,0 +1,55 @@
+//! Mail that waits in memory without a worker.
+
+use mailtypes::{EnhancedCode, Status, Timestamp};
+use net::Dial;
+use net::dns::Dns;
+use store::Store;
+
+use super::Away;
+use crate::limits::LINE_PAUSE;
+use crate::outcome::Ending;
+use crate::remote::trail::Trail;
+
+impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
+    /// There are places for next hops that stood in line.
+    pub(super) fn call_next(&self) {
+        for (ip, hop) in self.shared.addresses.called() {
+            if !self.shared.sites().called(&hop) {
+                self.shared.addresses.pass_on(ip);
+            }
+        }
+    }
+
+    /// The mail of those that were not called in time makes room for others.
+    pub(super) async fn send_uncalled_away(&self, now: Timestamp) {
+        loop {
+            let Some((hop, in_line, jobs)) = self.shared.sites().next_uncalled(now) else {
+                return;
+            };
+            self.shared.addresses.leave_line(in_line.ip, &hop);
+            let ending = Ending::Untried(in_line.status, now + LINE_PAUSE);
+            for job in jobs {
+                let trail = Trail::new(hop.to_string(), job.reason.clone());
+                self.shared.tell_all(&job.recipients, &ending, &trail).await;
+            }
+        }
+    }
+
+    /// What was begun and put back is in nobody's hand: a start must not take it for interrupted.
+    pub(super) async fn give_up_begun(&self) {
+        let jobs = self.shared.sites().drain();
+        let status = Status::new(
+            EnhancedCode::new(4, 3, 2),
+            "the server stopped before it was tried",
+        );
+        let ending = Ending::Untried(status, self.shared.clock.now());
+        for (hop, job) in jobs {
+            if job.begun {
+                let trail = Trail::new(hop.to_string(), job.reason.clone());
+                self.shared.tell_all(&job.recipients, &ending, &trail).await;
+            } else {
+                self.shared.let_go(job.recipients.iter());
+            }
+        }
+    }
+}
