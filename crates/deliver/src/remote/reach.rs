@@ -56,6 +56,12 @@ impl Plan {
     pub(crate) fn has_more(&self) -> bool {
         self.next < self.endpoints.len()
     }
+
+    /// The preference of the host that was tried last: a higher one is of a lesser host.
+    pub(crate) fn rank(&self) -> Option<u16> {
+        let tried = self.endpoints[..self.next].last();
+        tried.and_then(|endpoint| endpoint.preference)
+    }
 }
 
 /// Finds the addresses of a next hop.
