@@ -163,7 +163,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
 }
 
 /// Whether a status takes the place of the last one: while one of the hosts might take the mail later,
-/// it is not refused for good.
+/// it has not failed for good.
 fn is_kinder(status: &Status, worst: Option<&Status>) -> bool {
     worst.is_none_or(|worst| worst.code.class >= status.code.class)
 }
