@@ -45,8 +45,8 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Ending::Later(nobody.status.clone())
         };
         self.shared.tell_all(&job.recipients, &ending, trail).await;
+        let mut trail = trail.clone();
         while let Some(job) = self.bag.next() {
-            let mut trail = trail.clone();
             trail.reason.clone_from(&job.reason);
             self.shared.tell_all(&job.recipients, &ending, &trail).await;
         }
