@@ -107,7 +107,7 @@ impl Play {
                 self.client.timed_out(self.now);
             }
             Some([1, ..]) => self.client.stop(self.now),
-            Some([2, ..]) => self.client.unwritten(0),
+            Some([2, ..]) => self.client.unwritten(0, self.now),
             Some(piece) => drop(self.client.input(piece, self.now)),
             None => self.client.lost(LostBy::Closed, self.now),
         }

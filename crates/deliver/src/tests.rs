@@ -10,6 +10,8 @@ use crate::testing::{TAKES, World};
 mod crowds;
 mod last_try;
 mod out_of_turn;
+mod refused_sessions;
+mod routes;
 mod stopping;
 
 const REMOTE: Destination = Destination::Remote;
@@ -84,24 +86,38 @@ async fn a_message_goes_to_the_best_host_that_takes_it() {
     world.end(task).await;
 }
 
+/// And the next message begins at the first one that can be reached. RFC 5321 §5.1
 #[tokio::test]
 async fn hosts_that_put_it_off_leave_it_to_the_next_one() {
-    for script in [
-        &["S 421 no"][..],
-        &["S 220 hi", "C", "S 250 hi", "C", "S 451 no", "C", "CUT"][..],
-        &[
-            "S 220 hi",
-            "C",
-            "S 250 hi",
-            "C",
-            "S 250 ok",
-            "C",
-            "S 450 later",
-            "C",
-        ][..],
-        &["S 220 hi", "C", "CUT"][..],
-        &["S hello", "C"][..],
-        &["S 554 go away", "C"][..],
+    const PUTS_OFF: [&str; 4] = [
+        "192.0.2.1:25",
+        "192.0.2.2:25",
+        "192.0.2.1:25",
+        "192.0.2.2:25",
+    ];
+    const NO_SESSION: [&str; 2] = ["192.0.2.1:25", "192.0.2.2:25"];
+    for (script, dialed) in [
+        (&["S 421 no"][..], &NO_SESSION[..]),
+        (
+            &["S 220 hi", "C", "S 250 hi", "C", "S 451 no", "C", "CUT"][..],
+            &PUTS_OFF[..],
+        ),
+        (
+            &[
+                "S 220 hi",
+                "C",
+                "S 250 hi",
+                "C",
+                "S 250 ok",
+                "C",
+                "S 450 later",
+                "C",
+            ][..],
+            &PUTS_OFF[..],
+        ),
+        (&["S 220 hi", "C", "CUT"][..], &NO_SESSION[..]),
+        (&["S hello", "C"][..], &NO_SESSION[..]),
+        (&["S 554 go away", "C"][..], &NO_SESSION[..]),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(folder.path()).await;
@@ -113,9 +129,12 @@ async fn hosts_that_put_it_off_leave_it_to_the_next_one() {
         world.hosts.set("192.0.2.1:25", script);
         world.hosts.set("192.0.2.2:25", TAKES);
         let task = world.start();
-        let item = world.accept(&[("x@far.example", REMOTE)]).await;
-        world.wait_for(item, 0, RecipientState::Delivered, 1).await;
-        assert_eq!(world.hosts.bodies.lock().unwrap().len(), 1, "{script:?}");
+        for _ in 0..2 {
+            let item = world.accept(&[("x@far.example", REMOTE)]).await;
+            world.wait_for(item, 0, RecipientState::Delivered, 1).await;
+        }
+        assert_eq!(world.hosts.bodies.lock().unwrap().len(), 2, "{script:?}");
+        assert_eq!(world.hosts.dialed(), dialed, "{script:?}");
         world.end(task).await;
     }
 }

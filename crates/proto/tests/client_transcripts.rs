@@ -58,7 +58,7 @@ fn what_has_not_gone_out_has_no_answer() {
         assert!(
             matches!(play.client.next(), ClientStep::Write(octets) if octets == b"hi\r\n.\r\n")
         );
-        play.client.unwritten(unwritten);
+        play.client.unwritten(unwritten, play.now);
         play.server_says(b"250 taken\r\n");
         play.told.clear();
         play.pump();

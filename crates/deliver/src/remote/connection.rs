@@ -12,6 +12,7 @@ use proto::smtp::client::{
     Client, ClientEvent, ClientSettings, ClientStep, Lost, LostBy, RecipientAnswer, SessionRefusal,
     Stage,
 };
+use proto::smtp::limits::CLIENT_WRITE_LEN;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::addresses::Permit;
@@ -167,29 +168,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     async fn send_body(&mut self, mark: &str, source: &mut Source) -> Result<(), store::ReadError> {
-        self.machine.body(mark.as_bytes(), self.clock.now());
-        loop {
+        self.send_piece(mark.as_bytes()).await;
+        while self.machine.wants_body() {
             match source.next().await {
-                Ok(Some(piece)) => {
-                    self.machine.body(&piece, self.clock.now());
-                    if self.machine.is_full() {
-                        self.write_out().await;
-                    }
-                    if !self.machine.wants_body() {
-                        return Ok(());
-                    }
-                }
-                Ok(None) => {
-                    self.look();
-                    self.machine.end_of_body(self.clock.now());
-                    return Ok(());
-                }
+                Ok(Some(piece)) => self.send_piece(&piece).await,
+                Ok(None) => self.end_body(),
                 Err(error) => {
                     self.machine.abandon_body(self.clock.now());
                     return Err(error);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Sends a piece of the body: what has gathered is written before more is added to it.
+    async fn send_piece(&mut self, piece: &[u8]) {
+        for part in piece.chunks(CLIENT_WRITE_LEN) {
+            self.machine.body(part, self.clock.now());
+            if self.machine.is_full() {
+                self.write_out().await;
+            }
+        }
+    }
+
+    fn end_body(&mut self) {
+        self.look();
+        self.machine.end_of_body(self.clock.now());
     }
 
     /// Takes leave.
@@ -235,11 +240,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 }
             };
             match moved {
-                Some(Ok(Moved::Sent(len))) => sent += len,
-                Some(Ok(Moved::Got(len))) => {
-                    self.machine.unwritten(octets.len() - sent);
-                    self.take_in(len);
+                Some(Ok(Moved::Sent(len))) => {
+                    sent += len;
+                    let now = self.clock.now();
+                    self.machine.unwritten(octets.len() - sent, now);
                 }
+                Some(Ok(Moved::Got(len))) => self.take_in(len),
                 Some(Err(error)) => self.lost(&error),
                 None => self.machine.timed_out(self.clock.now()),
             }
@@ -328,3 +334,6 @@ const NEVER_BEGUN: RecipientAnswer = RecipientAnswer::Lost {
 };
 /// Octets taken from the peer at a time: replies are short.
 const READ_LEN: usize = 4096;
+
+#[cfg(test)]
+mod tests;

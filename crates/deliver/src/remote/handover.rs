@@ -119,8 +119,10 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         goes_on
     }
 
-    /// What the first host has put off goes on to the next one.
+    /// What the first host has put off goes on to the next one. New mail does not: it begins at the
+    /// first host that can be reached. RFC 5321 §5.1
     async fn go_on_with_others(&mut self) {
+        let first = self.plan.rank();
         while self.bag.left_len() > 0 {
             self.quit().await;
             for _ in 0..self.bag.left_len() {
@@ -146,6 +148,9 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                     self.shared.tell_all(&job.recipients, &ending, &trail).await;
                 }
             }
+        }
+        if self.plan.rank() > first {
+            self.quit().await;
         }
         self.bag.give_up();
     }

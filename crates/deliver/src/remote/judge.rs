@@ -120,9 +120,18 @@ fn impossible(why: &Impossible, host: &str) -> Next {
 
 /// The status of a session that did not come about: whether another host should be tried is for
 /// the caller, who knows of them.
+///
+/// A host that would not talk to us has not heard of any message: its no is for now, whatever the
+/// code, unless it says that it takes no mail at all.
 pub(crate) fn session(refusal: &SessionRefusal, host: &str) -> Status {
     match refusal {
-        SessionRefusal::Refused { stage, reply } => told_at(host, *stage, reply),
+        SessionRefusal::Refused { stage, reply } => {
+            let status = told_at(host, *stage, reply);
+            match reply.code() {
+                TAKES_NO_MAIL | DOMAIN_TAKES_NO_MAIL => status,
+                _ => transient(status),
+            }
+        }
         SessionRefusal::Lost { stage, why } => Status::new(
             EnhancedCode::new(4, 4, 2),
             format!("{host}: {}", why.at(*stage)),
@@ -153,6 +162,11 @@ fn transient(mut status: Status) -> Status {
     status.code.class = 4;
     status
 }
+
+/// RFC 7504 §3
+const TAKES_NO_MAIL: u16 = 521;
+/// RFC 7504 §4
+const DOMAIN_TAKES_NO_MAIL: u16 = 556;
 
 #[cfg(test)]
 mod tests {
@@ -313,7 +327,15 @@ mod tests {
         for (refusal, wanted) in [
             (
                 refused(Stage::Greeting, "554 5.3.2 no mail here"),
-                "5.3.2 mx said to the connection: 554 5.3.2 no mail here",
+                "4.3.2 mx said to the connection: 554 5.3.2 no mail here",
+            ),
+            (
+                refused(Stage::Greeting, "521 no mail here"),
+                "5.0.0 mx said to the connection: 521 no mail here",
+            ),
+            (
+                refused(Stage::Hello, "556 5.1.10 no mail here"),
+                "5.1.10 mx said to EHLO: 556 5.1.10 no mail here",
             ),
             (
                 refused(Stage::Greeting, "421 busy"),
@@ -321,7 +343,7 @@ mod tests {
             ),
             (
                 refused(Stage::Hello, "550 who?"),
-                "5.0.0 mx said to EHLO: 550 who?",
+                "4.0.0 mx said to EHLO: 550 who?",
             ),
             (
                 lost(Stage::Greeting, Lost::Closed),

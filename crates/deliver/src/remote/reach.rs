@@ -57,6 +57,12 @@ impl Plan {
     pub(crate) fn has_more(&self) -> bool {
         self.next < self.endpoints.len()
     }
+
+    /// The preference of the host that was tried last: a higher one is of a lesser host.
+    pub(crate) fn rank(&self) -> Option<u16> {
+        let tried = self.endpoints[..self.next].last();
+        tried.and_then(|endpoint| endpoint.preference)
+    }
 }
 
 /// Finds the addresses of a next hop.
@@ -164,7 +170,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
 }
 
 /// Whether a status takes the place of the last one: while one of the hosts might take the mail later,
-/// it is not refused for good.
+/// it has not failed for good.
 fn is_kinder(status: &Status, worst: Option<&Status>) -> bool {
     worst.is_none_or(|worst| worst.code.class >= status.code.class)
 }

@@ -13,27 +13,24 @@ use crate::limits::{
     BLAMED_LEN_MAX, TRAIL_DNS_LEN_MAX, TRAIL_HOSTS_MAX, TRAIL_REPLY_LEN_MAX, TRAIL_SAID_LEN_MAX,
 };
 
+use kept::Kept;
+
 /// What one attempt went through.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Trail {
     /// Where it was to go, and why there.
     pub(crate) hop: String,
     pub(crate) reason: String,
     /// What the DNS said.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     dns: Vec<DnsLine>,
     /// The hosts that were tried, in order.
     hosts: Vec<HostLine>,
     /// Whose word decided, when a server's did.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blamed: Option<Blamed>,
     /// Lines that had no place any more.
-    #[serde(skip_serializing_if = "is_zero")]
     left_out: u64,
     /// Octets of the answers of the DNS, and of all else that goes for every recipient.
-    #[serde(skip)]
     dns_len: usize,
-    #[serde(skip)]
     said_len: usize,
 }
 
@@ -78,7 +75,7 @@ struct HostLine {
     /// Why it came to nothing, when no server said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip)]
     said: Vec<SaidLine>,
 }
 
@@ -237,12 +234,8 @@ impl Trail {
 
     /// As the store keeps it with one recipient: without what was said of others.
     pub(crate) fn write(&self, recipient: &Mailbox) -> String {
-        let own = format!("RCPT TO:<{recipient}>");
-        let mut trail = self.clone();
-        for host in &mut trail.hosts {
-            host.said.retain(|line| !line.is_of_one() || line.to == own);
-        }
-        serde_json::to_string(&trail).expect("text keys and plain values")
+        let kept = Kept::of(self, recipient);
+        serde_json::to_string(&kept).expect("text keys and plain values")
     }
 }
 
@@ -285,5 +278,6 @@ fn is_zero(n: &u64) -> bool {
 /// Octets of a line beside its texts, about.
 const LINE_LEN: usize = 32;
 
+mod kept;
 #[cfg(test)]
 mod tests;

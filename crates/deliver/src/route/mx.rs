@@ -2,6 +2,9 @@
 //!
 //! [`decide`] is pure: it works on the answers known so far and returns a verdict, or the questions
 //! whose answers it needs next.
+//!
+//! Where the configuration names the hop, no answer fails mail: a name that is mistyped or has lapsed
+//! there is our own fault, and the sender's address is as good as it was.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -62,17 +65,26 @@ pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng
             addresses: vec![*ip],
         }]),
         HopHost::Host(name) => configured(name, facts, rng),
-        HopHost::MxOf(domain) => {
-            let question = Question {
-                name: DnsName::from(domain),
-                kind: Kind::Mx,
-            };
-            match facts.get(&question) {
-                None => Verdict::Ask(vec![question]),
-                Some(Err(error)) => unanswered(domain, error),
-                Some(Ok(answer)) => by_records(domain, answer, hop, own, facts, rng),
-            }
-        }
+        HopHost::MxOf(domain) => by_mx(domain, hop, own, facts, rng),
+        HopHost::MxOfRoute(domain) => match by_mx(domain, hop, own, facts, rng) {
+            Verdict::Never(status) => later(format!(
+                "the configured route by {hop} leads nowhere: {}",
+                status.text
+            )),
+            verdict => verdict,
+        },
+    }
+}
+
+fn by_mx(domain: &Domain, hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng) -> Verdict {
+    let question = Question {
+        name: DnsName::from(domain),
+        kind: Kind::Mx,
+    };
+    match facts.get(&question) {
+        None => Verdict::Ask(vec![question]),
+        Some(Err(error)) => unanswered(domain, error),
+        Some(Ok(answer)) => by_records(domain, answer, hop, own, facts, rng),
     }
 }
 

@@ -17,8 +17,10 @@ pub struct NextHop {
 /// The host part of a [`NextHop`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HopHost {
-    /// The mail exchangers of a domain. RFC 5321 §5.1
+    /// The mail exchangers of the domain that the mail is for. RFC 5321 §5.1
     MxOf(Domain),
+    /// Those of a domain that the configuration names.
+    MxOfRoute(Domain),
     /// This host itself: its MX records are not looked at.
     Host(Domain),
     /// This address.
@@ -42,7 +44,7 @@ impl NextHop {
         }
     }
 
-    /// Takes `[host]:port`, `[address]:port`, or `domain:port` for the mail exchangers of a domain;
+    /// A hop that the configuration names: takes `[host]:port`, `[address]:port`, or `domain:port` for the mail exchangers of a domain;
     /// without a port it is 25.
     pub fn parse(text: &str) -> Result<Self, BadNextHop> {
         let (host, port) = split_port(text)?;
@@ -51,7 +53,7 @@ impl NextHop {
                 let inner = rest.strip_suffix(']').ok_or(BadNextHop::Bracket)?;
                 direct(inner, host)?
             }
-            None => HopHost::MxOf(Domain::parse(host).map_err(|_| BadNextHop::Domain)?),
+            None => HopHost::MxOfRoute(Domain::parse(host).map_err(|_| BadNextHop::Domain)?),
         };
         Ok(Self { host, port })
     }
@@ -61,7 +63,7 @@ impl fmt::Display for NextHop {
     /// The form that [`NextHop::parse`] takes; port 25 is left out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
-            HopHost::MxOf(domain) => write!(f, "{}", domain.as_str())?,
+            HopHost::MxOf(domain) | HopHost::MxOfRoute(domain) => write!(f, "{}", domain.as_str())?,
             HopHost::Host(domain) => write!(f, "[{}]", domain.as_str())?,
             HopHost::Address(ip) => AddressLiteral::Ip(*ip).fmt(f)?,
         }

@@ -37,14 +37,14 @@ pub(crate) fn leads_home(config: &Config, own: &[IpAddr], hop: &NextHop) -> bool
             ip.is_loopback() || ip.is_unspecified() || own.contains(&ip)
         }
         HopHost::Host(name) => is_named(config, name),
-        HopHost::MxOf(_) => false,
+        HopHost::MxOf(_) | HopHost::MxOfRoute(_) => false,
     };
     at_home
         && config.listen.iter().any(|listen| {
             let at = listen.address;
             let same = match &hop.host {
                 HopHost::Address(ip) => at.ip().is_unspecified() || at.ip() == ip.to_canonical(),
-                HopHost::Host(_) | HopHost::MxOf(_) => true,
+                HopHost::Host(_) | HopHost::MxOf(_) | HopHost::MxOfRoute(_) => true,
             };
             same && at.port() == hop.port
         })

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use mailtypes::{BodyType, Timestamp};
 
-use super::limits::{CLIENT_WRITE_MAX, EXCHANGES_MAX};
+use super::limits::{CLIENT_BLOCK_LEN, CLIENT_WRITE_LEN, EXCHANGES_MAX};
 
 pub use capabilities::Capabilities;
 pub use event::{
@@ -52,7 +52,7 @@ pub struct Client {
     out: Vec<u8>,
     /// Octets that have left `out` so far.
     handed_out: u64,
-    /// The last of them that have not gone out to the server yet.
+    /// The last of them that have not gone out to the server yet, as far as we know.
     unwritten: u64,
     trail: Vec<Exchange>,
     trail_left_out: u64,
@@ -131,10 +131,18 @@ impl Client {
         taken
     }
 
-    /// So many octets of the last [`ClientStep::Write`] have not gone out yet: to a command among
-    /// them nobody can have replied. Counts until the next step.
-    pub fn unwritten(&mut self, len: usize) {
+    /// So many octets of the last [`ClientStep::Write`] have not gone out yet: at first all of them,
+    /// with the next step none. To a command among them nobody can have replied.
+    ///
+    /// Tell it whenever some have gone: the wait for a reply begins when its command is out, and a
+    /// body has time as long as it moves. RFC 5321 §4.5.3.2.5, §4.5.3.2.6
+    pub fn unwritten(&mut self, len: usize, now: Timestamp) {
+        let (owed, block) = (self.owes_reply(), self.sent() / CLIENT_BLOCK_LEN);
         self.unwritten = len as u64;
+        let replies_begin = self.owes_reply() && !owed;
+        if replies_begin || self.body_goes_out() && self.sent() / CLIENT_BLOCK_LEN != block {
+            self.waiting_since = now;
+        }
     }
 
     /// The connection is no more.
@@ -158,9 +166,9 @@ impl Client {
     pub fn next(&mut self) -> ClientStep {
         self.unwritten = 0;
         if self.has_output() {
-            let rest = self.out.split_off(self.out.len().min(CLIENT_WRITE_MAX));
-            let octets = std::mem::replace(&mut self.out, rest);
+            let octets = std::mem::take(&mut self.out);
             self.handed_out += octets.len() as u64;
+            self.unwritten = octets.len() as u64;
             return ClientStep::Write(octets);
         }
         if let Some(event) = self.events.pop_front() {
@@ -207,7 +215,12 @@ impl Client {
 
     /// Whether what has gathered must be written before more of the body is given.
     pub fn is_full(&self) -> bool {
-        self.out.len() >= CLIENT_WRITE_MAX
+        self.gathered() >= CLIENT_WRITE_LEN
+    }
+
+    /// Octets that have gathered and were not handed out.
+    pub fn gathered(&self) -> usize {
+        self.out.len()
     }
 
     /// Whether the next step is to write.
@@ -256,9 +269,11 @@ impl Client {
         }
     }
 
-    /// A piece of the body, in answer to [`ClientEvent::WantBody`].
+    /// A piece of the body, in answer to [`ClientEvent::WantBody`], of [`CLIENT_WRITE_LEN`] octets
+    /// or so: all of it is kept, and none should come while the machine [is full](Self::is_full).
     pub fn body(&mut self, octets: &[u8], now: Timestamp) {
         self.waiting_since = now;
+        self.out.reserve(octets.len());
         if let Phase::Body(stuffing) = &mut self.phase
             && stuffing.push(octets, &mut self.out).is_err()
         {
@@ -340,7 +355,7 @@ impl Client {
     fn waits_for(&self) -> Option<Stage> {
         match (&self.phase, self.awaited.front()) {
             (Phase::Over, _) => None,
-            (Phase::Body(_), _) => Some(Stage::Body),
+            _ if self.body_goes_out() => Some(Stage::Body),
             (_, Some(awaited)) => Some(awaited.command.stage()),
             // Half a reply that nobody asked for: it must not hold the session for ever.
             (Phase::Ready, None) if !self.replies.is_empty() => Some(Stage::Mail),
@@ -350,8 +365,19 @@ impl Client {
 
     /// Whether the server has been sent something that it has not answered.
     fn owes_reply(&self) -> bool {
-        let sent = self.handed_out - self.unwritten;
+        let sent = self.sent();
         self.awaited.front().is_some_and(|next| next.end <= sent)
+    }
+
+    /// Octets that have gone out to the server.
+    fn sent(&self) -> u64 {
+        self.handed_out - self.unwritten
+    }
+
+    /// Whether some of a body, or the dot behind it, is still to be written.
+    fn body_goes_out(&self) -> bool {
+        let is_dot = |next: &Awaited| next.command == Command::FinalDot && next.end > self.sent();
+        self.wants_body() || self.awaited.front().is_some_and(is_dot)
     }
 
     /// Whether the whole message has gone out: then it may have arrived.

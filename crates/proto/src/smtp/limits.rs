@@ -50,8 +50,12 @@ pub const SERVER_REPLY_TEXT_KEPT: usize = 4096;
 /// Recipients told to a server before its replies are waited for, so that neither side fills the
 /// pipe of the other. RFC 2920 §3.1
 pub const RCPT_PIPELINED_MAX: usize = 100;
-/// Octets that a client hands out to be written in one piece; less of a body waits for more.
-pub const CLIENT_WRITE_MAX: usize = 64 * 1024;
+/// Octets of a body that a client gathers before they are written; less waits for more.
+pub const CLIENT_WRITE_LEN: usize = 64 * 1024;
+/// Octets of a body that must go out within the time for a block of data; then it begins anew. An
+/// octet now and then, which a plain timer of each write lets live for ever, uses it up.
+/// RFC 5321 §4.5.3.2.5
+pub const CLIENT_BLOCK_LEN: u64 = 16 * 1024;
 /// Commands and replies that a client remembers until it is asked for them, the first ones: a
 /// transaction with [`RCPT_PIPELINED_MAX`] recipients, and what goes before and behind these.
 pub const EXCHANGES_MAX: usize = RCPT_PIPELINED_MAX + 20;

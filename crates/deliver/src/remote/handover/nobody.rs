@@ -1,9 +1,14 @@
 //! What becomes of the mail when no host could be reached.
+//!
+//! It says nothing of a message, so all that wait have the same fate, whichever of them went and
+//! looked. Hosts that refuse the session, with whatever code, put all of it off, and what they said
+//! is what the report at the end of its time tells; only where each host says that it takes no mail
+//! at all (RFC 7504) all of it fails.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mailtypes::{Status, Timestamp};
+use mailtypes::Timestamp;
 use net::Dial;
 use net::dns::Dns;
 use store::Store;
@@ -39,16 +44,16 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Ending::Later(nobody.status.clone())
         };
         self.shared.tell_all(&job.recipients, &ending, trail).await;
-        let ending = of_others(ending, nobody.whose);
+        let mut trail = trail.clone();
         while let Some(job) = self.bag.next() {
-            let mut trail = trail.clone();
             trail.reason.clone_from(&job.reason);
             self.shared.tell_all(&job.recipients, &ending, &trail).await;
         }
         self.bag.put(waiting);
         while let Some(job) = self.bag.next() {
-            let trail = Trail::new(self.hop.to_string(), job.reason.clone());
-            self.shared.tell_all(&job.recipients, &ending, &trail).await;
+            let mut short = Trail::new(self.hop.to_string(), job.reason.clone());
+            short.blamed.clone_from(&trail.blamed);
+            self.shared.tell_all(&job.recipients, &ending, &short).await;
         }
     }
 
@@ -109,17 +114,5 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         for job in jobs.into_iter().rev() {
             self.shared.put_back(&self.hop, job);
         }
-    }
-}
-
-/// What becomes of mail that was not offered: a host that refuses one for good has not refused it.
-fn of_others(ending: Ending, whose: Whose) -> Ending {
-    match (ending, whose) {
-        (Ending::Never(status), Whose::Theirs) => {
-            let mut code = status.code;
-            code.class = 4;
-            Ending::Later(Status::new(code, status.text))
-        }
-        (ending, _) => ending,
     }
 }

@@ -62,6 +62,55 @@ fn each_recipient_has_what_concerns_it() {
     }
 }
 
+/// Others read it: the names and their order stay.
+#[test]
+fn this_is_how_it_is_kept() {
+    let mut trail = trail(1);
+    let question = Question {
+        name: mailtypes::dns::DnsName::from(&mailtypes::Domain::parse("far.example").unwrap()),
+        kind: mailtypes::dns::Kind::Mx,
+    };
+    trail.asked(&question, &Err(DnsError::NoSuchName), AT, AT);
+    trail.failed("no answer".to_owned());
+    trail.host(
+        "mx1.far.example",
+        "192.0.2.1:25".parse().unwrap(),
+        None,
+        true,
+    );
+    trail.connected(AT, AT + Duration::from_millis(3));
+    trail.said(&transaction(2, 1), 4);
+    trail.blame(&RecipientAnswer::Refused {
+        stage: Stage::Rcpt,
+        reply: "550 \"no\"".parse().unwrap(),
+    });
+    let said = |more: &str| {
+        format!(
+            concat!(
+                r#"{{"hop":"mx of far.example","reason":"test","#,
+                r#""dns":[{{"question":"MX far.example","answer":"the name does not exist (NXDOMAIN)","ms":0}}],"#,
+                r#""hosts":[{{"name":"mx0.far.example","address":"192.0.2.0:25","preference":10,"#,
+                r#""failed":"no answer"}},"#,
+                r#"{{"name":"mx1.far.example","address":"192.0.2.1:25","kept":true,"connect_ms":3,"#,
+                r#""said":[{{"to":"MAIL FROM:<ann@example.org>","reply":"250 sender x","ms":7}},"#,
+                r#"{}{{"to":"DATA","reply":"354 go on x","ms":7}},"#,
+                r#"{{"to":"final dot","reply":"250 taken x","ms":7}}]}}],"#,
+                r#""blamed":{{"host":"mx1.far.example","ip":"192.0.2.1","command":"RCPT","#,
+                r#""reply":"550 \"no\""}},"left_out":4}}"#
+            ),
+            more
+        )
+    };
+    let own = r#"{"to":"RCPT TO:<r1@far.example>","reply":"250 for r1 x","ms":7},"#;
+    assert_eq!(trail.write(&mailbox("r1@far.example")), said(own));
+    assert_eq!(trail.write(&mailbox("other@far.example")), said(""));
+    let short = Trail::new("hop".to_owned(), "test".to_owned());
+    assert_eq!(
+        short.write(&mailbox("r1@far.example")),
+        r#"{"hop":"hop","reason":"test","hosts":[]}"#
+    );
+}
+
 #[test]
 fn it_has_a_limit_in_octets_and_says_what_is_missing() {
     let mut trail = trail(10);

@@ -9,7 +9,7 @@ pub(crate) fn left_out(
     facts: &Facts,
     rng: &mut impl Rng,
 ) -> Vec<(String, u16, String)> {
-    let HopHost::MxOf(domain) = &hop.host else {
+    let (HopHost::MxOf(domain) | HopHost::MxOfRoute(domain)) = &hop.host else {
         return Vec::new();
     };
     let question = Question {

@@ -63,10 +63,14 @@ fn own() -> Own {
     }
 }
 
-fn decided(hop: &str, zone: &[&str]) -> String {
-    let hop = NextHop::parse(hop).unwrap();
+/// The way to the exchangers of a domain of the mail.
+fn mx_of(domain: &str) -> NextHop {
+    NextHop::mx_of(Domain::parse(domain).unwrap())
+}
+
+fn decided(hop: &NextHop, zone: &[&str]) -> String {
     let mut rng = SmallRng::seed_from_u64(1);
-    match decide(&hop, &own(), &facts(zone), &mut rng) {
+    match decide(hop, &own(), &facts(zone), &mut rng) {
         Verdict::Ask(questions) => {
             let texts: Vec<String> = questions
                 .iter()
@@ -87,8 +91,15 @@ fn decided(hop: &str, zone: &[&str]) -> String {
 }
 
 #[track_caller]
-fn check(hop: &str, zone: &[&str], expect: &str) {
-    assert_eq!(decided(hop, zone), expect, "{hop} {zone:?}");
+fn check(domain: &str, zone: &[&str], expect: &str) {
+    let hop = mx_of(domain);
+    assert_eq!(decided(&hop, zone), expect, "{domain} {zone:?}");
+}
+
+#[track_caller]
+fn check_route(hop: &str, zone: &[&str], expect: &str) {
+    let hop = NextHop::parse(hop).unwrap();
+    assert_eq!(decided(&hop, zone), expect, "{hop} {zone:?}");
 }
 
 const A: [&str; 2] = ["A a.example = 192.0.2.1", "AAAA a.example ="];
@@ -123,7 +134,7 @@ fn equals_come_in_an_order_of_chance() {
         "MX example.org = 10 a.example, 10 b.example",
         &[A, B],
     ));
-    let hop = NextHop::parse("example.org").unwrap();
+    let hop = mx_of("example.org");
     let mut rng = SmallRng::seed_from_u64(1);
     let mut first = |_| match decide(&hop, &own(), &facts, &mut rng) {
         Verdict::Try(hosts) => hosts[0].name.clone(),
@@ -151,7 +162,7 @@ fn of_many_equals_each_gets_its_share() {
     let mx: Vec<String> = names.iter().map(|name| format!("10 {name}")).collect();
     let mx = format!("MX example.org = 5 first.example, {}", mx.join(", "));
     let facts = facts(&[&mx]);
-    let hop = NextHop::parse("example.org").unwrap();
+    let hop = mx_of("example.org");
     let mut asked = HashSet::new();
     for seed in 0..20 {
         let again = || {
@@ -284,14 +295,56 @@ fn never_to_one_that_is_no_better_than_ourselves() {
 
 #[test]
 fn configured_hosts_are_taken_as_they_are() {
-    check("[192.0.2.7]:26", &[], "[192.0.2.7]:26 [192.0.2.7]");
-    check("[a.example]:26", &[], "ask Aaaa a.example, A a.example");
-    check("[a.example]:26", &A, "a.example [192.0.2.1]");
+    check_route("[192.0.2.7]:26", &[], "[192.0.2.7]:26 [192.0.2.7]");
+    check_route("[a.example]:26", &[], "ask Aaaa a.example, A a.example");
+    check_route("[a.example]:26", &A, "a.example [192.0.2.1]");
     // What we were told to use and cannot find is not the sender's fault.
-    check(
+    check_route(
         "[a.example]:26",
         &["A a.example = ?", "AAAA a.example = ?"],
         "later 4.4.3 the host a.example of a configured route has no address",
+    );
+}
+
+/// What is mistyped or has lapsed in the configuration is not the sender's fault.
+#[test]
+fn a_configured_route_by_mx_fails_no_mail() {
+    let leads_nowhere = "later 4.4.3 the configured route by a.example leads nowhere: ";
+    for (zone, why) in [
+        (
+            &["MX a.example = ?"][..],
+            "the domain a.example does not exist",
+        ),
+        (
+            &["MX a.example = 0 ."],
+            "the domain a.example takes no mail (null MX)",
+        ),
+        (
+            &["MX a.example =", "A a.example =", "AAAA a.example ="],
+            "no mail exchanger of a.example has an address",
+        ),
+        (
+            &["MX a.example = 10 bad"],
+            "no MX of a.example names a host",
+        ),
+        (
+            &[
+                "MX a.example = 10 mx.home.example",
+                "A mx.home.example = 192.0.2.99",
+                "AAAA mx.home.example =",
+            ],
+            "the MX records of a.example lead back to this server, which is not its home",
+        ),
+    ] {
+        check_route("a.example", zone, &format!("{leads_nowhere}{why}"));
+        let of_the_mail = decided(&mx_of("a.example"), zone);
+        assert!(of_the_mail.starts_with("never 5."), "{of_the_mail}");
+    }
+    let found = "b.example [192.0.2.2]";
+    check_route(
+        "a.example",
+        &zone("MX a.example = 10 b.example", &[B]),
+        found,
     );
 }
 
@@ -306,7 +359,7 @@ fn each_address_of_a_host_is_first_some_time() {
         list("2001:db8::", 3).join(", ")
     ));
     let zone: Vec<&str> = zone.iter().map(String::as_str).collect();
-    let hop = NextHop::parse("x.example").unwrap();
+    let hop = mx_of("x.example");
     let mut first_four = HashSet::new();
     for seed in 0..200 {
         let mut rng = SmallRng::seed_from_u64(seed);
@@ -332,7 +385,7 @@ fn who_is_left_out_is_told_why() {
         "A no.example =",
         "AAAA no.example =",
     ];
-    let hop = NextHop::parse("example.org").unwrap();
+    let hop = mx_of("example.org");
     let told: Vec<String> = left_out(&hop, &own(), &facts(&zone), &mut SmallRng::seed_from_u64(1))
         .into_iter()
         .map(|(name, preference, why)| format!("{preference} {name}: {why}"))
