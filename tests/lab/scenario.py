@@ -124,8 +124,9 @@ class Scenario:
                 people.append(local)
 
     def _with_addresses(self, record):
-        """`@NAME` in a record stands for that host's IPv4 address."""
-        return re.sub(r"@(\w+)", lambda found: addresses(self.hosts[found[1]].number)[0], record)
+        """`@NAME` in a record stands for that host's IPv4 address, `@NAME/6` for its IPv6 address."""
+        address = lambda found: addresses(self.hosts[found[1]].number)[found[2] is not None]
+        return re.sub(r"@(\w+)(/6)?", address, record)
 
 
 def hosts_of(senders, named):
