@@ -37,6 +37,7 @@ pub(crate) fn ask_for_body(
         Reached::Server(client) => by_socket(client, request, body),
         Reached::Files(runtime, store) => {
             let house = House {
+                data: place.data.clone(),
                 domains: place.domains,
                 uptime: None,
                 version: env!("CARGO_PKG_VERSION"),

@@ -268,7 +268,9 @@ fn control_task(
     })?;
     let started = clock.now();
     let (store, clock, domains) = (store.clone(), clock.clone(), Arc::clone(domains));
+    let data = data.to_owned();
     let house = move || House {
+        data: data.clone(),
         domains: Some(
             domains
                 .lock()

@@ -8,6 +8,7 @@ use crate::answer::delivery;
 
 fn house() -> House {
     House {
+        data: "/nowhere".into(),
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
         version: "test",
