@@ -28,6 +28,8 @@ pub struct House {
     pub domains: Option<Vec<Domain>>,
     /// How long the server runs; `None` when it does not.
     pub uptime: Option<Duration>,
+    /// Whether it is on its way out.
+    pub stopping: bool,
     /// The program's version.
     pub version: &'static str,
     /// The time.
@@ -72,6 +74,9 @@ pub async fn answer(
     let answer = match request {
         Request::MailShow { account, uid } => return mail::show(store, &account, uid).await,
         Request::Status => status(store, house).await,
+        Request::Stopping => Ok(Answer::Stopping {
+            stopping: house.stopping,
+        }),
         Request::Trace {
             what,
             before,

@@ -24,6 +24,7 @@ async fn with_socket(asks: impl FnOnce(PathBuf) + Send + 'static) {
         data: data.clone(),
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
+        stopping: false,
         version: "0",
         now: Timestamp::from_millis(1_795_468_687_042),
         delivery: None,

@@ -40,6 +40,7 @@ pub(crate) fn ask_for_body(
                 data: place.data.clone(),
                 domains: place.domains,
                 uptime: None,
+                stopping: false,
                 version: env!("CARGO_PKG_VERSION"),
                 now: Clock::system().now(),
                 delivery: None,

@@ -133,6 +133,7 @@ async fn show_first_message(
         data,
         domains: None,
         uptime: None,
+        stopping: false,
         version: env!("CARGO_PKG_VERSION"),
         now: clock.now(),
         delivery: None,

@@ -11,6 +11,7 @@ fn house() -> House {
         data: "/nowhere".into(),
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
+        stopping: false,
         version: "test",
         now: Timestamp::EPOCH,
         delivery: None,
