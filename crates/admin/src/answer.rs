@@ -1,5 +1,6 @@
 //! From a request to an answer: the same for the socket and for the files of a stopped server.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +15,21 @@ mod alias;
 mod delivery;
 mod directory;
 mod mail;
+mod maildir;
 mod order;
 mod queue;
 
 /// What an answer depends on besides the store.
 #[derive(Clone, Debug)]
 pub struct House {
+    /// The data folder.
+    pub data: PathBuf,
     /// Domains whose mail is ours; `None` when no configuration is at hand to tell.
     pub domains: Option<Vec<Domain>>,
     /// How long the server runs; `None` when it does not.
     pub uptime: Option<Duration>,
+    /// Whether it is on its way out.
+    pub stopping: bool,
     /// The program's version.
     pub version: &'static str,
     /// The time.
@@ -68,6 +74,9 @@ pub async fn answer(
     let answer = match request {
         Request::MailShow { account, uid } => return mail::show(store, &account, uid).await,
         Request::Status => status(store, house).await,
+        Request::Stopping => Ok(Answer::Stopping {
+            stopping: house.stopping,
+        }),
         Request::Trace {
             what,
             before,

@@ -64,6 +64,17 @@ impl Client {
         Ok(serde_json::from_slice(&answer)?)
     }
 
+    /// Whether the server says that it is on its way out. One that says nothing, or does not know
+    /// the question, stays.
+    pub fn is_stopping(mut self) -> bool {
+        let stream = self.stream.get_ref();
+        let patient = stream
+            .set_write_timeout(Some(LIFE_DEADLINE))
+            .and_then(|()| stream.set_read_timeout(Some(LIFE_DEADLINE)));
+        let answer = patient.and_then(|()| self.ask(Request::Stopping));
+        matches!(answer, Ok(Ok(Answer::Stopping { stopping: true })))
+    }
+
     /// Copies the `size` octets of the message that was just announced.
     pub fn copy_body(&mut self, size: u64, out: &mut impl Write) -> io::Result<()> {
         if io::copy(&mut self.stream.by_ref().take(size), out)? == size {
@@ -87,5 +98,7 @@ impl Drop for Client {
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 /// Until the server has answered: a check of all bodies reads the whole disk.
 const ANSWER_DEADLINE: Duration = Duration::from_hours(24);
+/// Until a server has said whether it stays.
+const LIFE_DEADLINE: Duration = Duration::from_secs(1);
 /// Octets of an answer: a thousand rows with all their recipients stay far below.
 const ANSWER_LEN_MAX: u64 = 256 * 1024 * 1024;

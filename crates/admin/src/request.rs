@@ -20,6 +20,8 @@ pub struct Line {
 pub enum Request {
     /// How the server is.
     Status,
+    /// Whether the server is on its way out: the next one asks.
+    Stopping,
     /// Where a message is: by queue id, or all of an address, newest first.
     Trace {
         /// A queue id or an address.

@@ -13,6 +13,11 @@ pub(crate) use story::{path as story_path, time as story_time};
 pub enum Answer {
     /// How the server is.
     Status(StatusView),
+    /// Whether the server is on its way out.
+    Stopping {
+        /// It ends as soon as what it has begun has ended.
+        stopping: bool,
+    },
     /// All that happened to one item.
     Story(Box<StoryView>),
     /// Items of an address, newest first.

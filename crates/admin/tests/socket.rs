@@ -19,9 +19,12 @@ async fn with_socket(asks: impl FnOnce(PathBuf) + Send + 'static) {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::new(Arc::new(|| Timestamp::from_millis(1_795_468_687_042)));
     let store = Embedded::open(folder.path(), options).unwrap();
-    let house = || House {
+    let data = folder.path().to_owned();
+    let house = move || House {
+        data: data.clone(),
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
+        stopping: false,
         version: "0",
         now: Timestamp::from_millis(1_795_468_687_042),
         delivery: None,

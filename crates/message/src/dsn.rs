@@ -4,6 +4,7 @@
 //! there is of the message itself. Whatever servers have said goes in harmless: the octets of a
 //! report are ASCII in lines that fit, and no text becomes a header field.
 
+mod encoded_words;
 mod lines;
 mod original;
 mod returned;
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 use mailtypes::{Domain, Mailbox, Status, Timestamp};
 
 use crate::date;
+use encoded_words::encoded_words;
 use lines::cut_between_words;
 
 pub use original::{Original, original};
@@ -126,35 +128,32 @@ pub fn write(report: &Report<'_>) -> Written {
 
 // RFC 5322 §3.6, RFC 3464 §2, RFC 3834 §5
 fn header(report: &Report<'_>, boundary: &str) -> String {
-    let mut out = String::new();
-    let mut field = |name: &str, value: &str| {
-        out.push_str(name);
-        out.push_str(": ");
-        out.push_str(value);
-        out.push_str("\r\n");
-    };
-    field("Date", &date::rfc5322(report.now));
-    field("From", &format!("Mail Delivery System <{}>", report.from));
-    field("To", &format!("<{}>", report.to));
-    field("Subject", &subject(report));
-    field("Message-ID", &format!("<{}>", report.message_id));
+    let line = |name: &str, value: &str| format!("{name}: {value}\r\n");
+    let mut out = line("Date", &date::rfc5322(report.now));
+    let from = format!("Mail Delivery System <{}>", report.from);
+    out += &line("From", &from);
+    out += &line("To", &format!("<{}>", report.to));
+    // Folded: a line with an encoded-word is short. RFC 2047 §2
+    out += &lines::field("Subject", &subject(report));
+    out += &line("Message-ID", &format!("<{}>", report.message_id));
     if let Some(id) = &report.original.message_id {
-        field("In-Reply-To", id);
-        let chain = report.original.references.iter().chain([id]);
+        out += &line("In-Reply-To", id);
         // RFC 5322 §3.6.4
-        field(
-            "References",
-            &chain.cloned().collect::<Vec<_>>().join("\r\n "),
-        );
+        let chain: Vec<&str> = report
+            .original
+            .references
+            .iter()
+            .chain([id])
+            .map(String::as_str)
+            .collect();
+        out += &line("References", &chain.join("\r\n "));
     }
-    field("Auto-Submitted", "auto-replied");
-    field("MIME-Version", "1.0");
-    field(
-        "Content-Type",
-        &format!("multipart/report; report-type=delivery-status;\r\n boundary=\"{boundary}\""),
-    );
-    out.push_str("\r\n");
-    out
+    out += &line("Auto-Submitted", "auto-replied");
+    out += &line("MIME-Version", "1.0");
+    let kind =
+        format!("multipart/report; report-type=delivery-status;\r\n boundary=\"{boundary}\"");
+    out += &line("Content-Type", &kind);
+    out + "\r\n"
 }
 
 fn subject(report: &Report<'_>) -> String {
@@ -162,10 +161,18 @@ fn subject(report: &Report<'_>) -> String {
         Kind::Failure => "Not delivered",
         Kind::Delay { .. } => "Delayed",
     };
-    match &report.original.subject {
-        Some(subject) => format!("{start}: {}", cut_between_words(subject, SUBJECT_LEN_MAX)),
-        None => start.to_owned(),
-    }
+    let Some(subject) = &report.original.subject else {
+        return start.to_owned();
+    };
+    let text = if subject.is_ascii() {
+        cut_between_words(subject, SUBJECT_LEN_MAX)
+    } else {
+        let text: String = subject.chars().take(SUBJECT_LEN_MAX).collect();
+        let mut words = encoded_words(&text);
+        words.truncate(ENCODED_WORDS_MAX);
+        words.join(" ")
+    };
+    format!("{start}: {text}")
 }
 
 /// RFC 2046 §5.1.1: the boundary must not stand in a part.
@@ -180,3 +187,5 @@ fn free_boundary(wish: &str, parts: &[String]) -> String {
 
 /// Characters of the original subject in ours.
 const SUBJECT_LEN_MAX: usize = 200;
+/// Encoded-words in our subject: they must not be cut for the length of a field.
+const ENCODED_WORDS_MAX: usize = 10;

@@ -37,8 +37,10 @@ pub(crate) fn ask_for_body(
         Reached::Server(client) => by_socket(client, request, body),
         Reached::Files(runtime, store) => {
             let house = House {
+                data: place.data.clone(),
                 domains: place.domains,
                 uptime: None,
+                stopping: false,
                 version: env!("CARGO_PKG_VERSION"),
                 now: Clock::system().now(),
                 delivery: None,

@@ -26,8 +26,17 @@ pub(crate) struct Page {
     #[arg(long, value_name = "LAST")]
     after: Option<String>,
     /// At most so many.
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = at_least_one)]
     limit: usize,
+}
+
+/// How much a list may have: one that may have nothing is a mistake.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a list has at least 1".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(_) => Err("this is no number".to_owned()),
+    }
 }
 
 /// Gives an order and says what came of it.

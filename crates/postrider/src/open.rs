@@ -11,6 +11,11 @@ use crate::privileges::acting_user;
 pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
     let name = data.display();
     match error {
+        error if error.is_full() => {
+            let cause = format!("the disk of the data folder {name} is full: {error}");
+            let way_out = "make room on the disk and start again; nothing was lost";
+            Failure::new(code::IOERR, cause, way_out)
+        }
         OpenError::NotWritable { path, error } => not_writable(data, path, error),
         OpenError::Foreign { .. } => {
             let way_out = "name another folder with `data` in the configuration or --data, \
@@ -54,7 +59,6 @@ fn not_writable(data: &Path, path: &Path, error: &std::io::Error) -> Failure {
     let user = acting_user();
     let cause = format!("cannot write {} as user {user}: {error}", path.display());
     let way_out = match error.kind() {
-        std::io::ErrorKind::StorageFull => "make room on the disk".to_owned(),
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => format!(
             "sudo install -d -m 700 -o {user} {0} && sudo chown -R {user} {0}, or name another \
              folder with `data` in the configuration",
@@ -63,4 +67,28 @@ fn not_writable(data: &Path, path: &Path, error: &std::io::Error) -> Failure {
         _ => "name another folder with `data` in the configuration".to_owned(),
     };
     Failure::new(code::CANTCREAT, cause, way_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_wants_room_and_nothing_else() {
+        let full = std::io::ErrorKind::StorageFull;
+        for error in [
+            OpenError::Log(full.into()),
+            OpenError::NotWritable {
+                path: "/d/bodies".into(),
+                error: full.into(),
+            },
+        ] {
+            let told = failure(Path::new("/d"), &error).to_string();
+            assert!(
+                told.contains("the disk of the data folder /d is full"),
+                "{told}"
+            );
+            assert!(told.contains("make room on the disk"), "{told}");
+        }
+    }
 }

@@ -94,7 +94,15 @@ impl Server {
         let deliverer = outward.deliverer(&store, &clock, &config, wake)?;
         let delivery = Arc::new(Delivery(deliverer.handle()));
         let addressing = outward.addresses(&store, &clock);
-        let control = control_task(&config.data, &store, &clock, &domains, delivery, addressing)?;
+        let control = control_task(
+            &config.data,
+            &store,
+            &clock,
+            &domains,
+            delivery,
+            addressing,
+            stopping.clone(),
+        )?;
         let delivering = tokio::spawn(deliverer.run(stopping));
         Ok(Self {
             store,
@@ -226,21 +234,27 @@ pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure
     Embedded::open(data, Options::new(Arc::new(now))).map_err(|error| open::failure(data, &error))
 }
 
-/// As [`open_store`], for a server: a command that has the files open for a moment is waited for,
-/// another server is not.
+/// As [`open_store`], for a server: a command that has the files open for a moment is waited for, and
+/// so is a server that is on its way out; one that stays is not.
 pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
-    let mut tries = OPEN_TRIES;
+    let began = clock.now();
+    let mut until = began + OPEN_PATIENCE;
     loop {
-        match open_store(data, clock) {
-            Err(in_use) if in_use.code == code::TEMPFAIL && tries > 0 => {
-                if matches!(Client::connect(data), Ok(Some(_))) {
-                    return Err(in_use);
-                }
-                tries -= 1;
-                clock.sleep_until(clock.now() + OPEN_PAUSE).await;
-            }
+        let in_use = match open_store(data, clock) {
+            Err(failure) if failure.code == code::TEMPFAIL => failure,
             opened => return opened,
+        };
+        if let Ok(Some(server)) = Client::connect(data) {
+            if server.is_stopping() {
+                until = began + STOPPING_PATIENCE;
+            } else if clock.now() >= began + NOTICE {
+                return Err(in_use);
+            }
         }
+        if clock.now() >= until {
+            return Err(in_use);
+        }
+        clock.sleep_until(clock.now() + OPEN_PAUSE).await;
     }
 }
 
@@ -248,6 +262,12 @@ pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Em
 pub(crate) const OPEN_TRIES: usize = 30;
 /// Between two tries.
 pub(crate) const OPEN_PAUSE: Duration = Duration::from_millis(100);
+/// How long a command may have the files.
+const OPEN_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server may take to end. Whoever starts us waits, and we hear no signal meanwhile.
+const STOPPING_PATIENCE: Duration = Duration::from_secs(10);
+/// Until a server has noticed that its parent was killed.
+const NOTICE: Duration = Duration::from_millis(300);
 
 fn control_task(
     data: &Path,
@@ -256,6 +276,7 @@ fn control_task(
     domains: &Arc<Mutex<Vec<Domain>>>,
     delivery: Arc<Delivery>,
     addressing: Addresses,
+    stopping: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, Failure> {
     let socket = ControlSocket::bind(data).map_err(|error| {
         let path = data.join(admin::socket::NAME);
@@ -268,7 +289,9 @@ fn control_task(
     })?;
     let started = clock.now();
     let (store, clock, domains) = (store.clone(), clock.clone(), Arc::clone(domains));
+    let data = data.to_owned();
     let house = move || House {
+        data: data.clone(),
         domains: Some(
             domains
                 .lock()
@@ -276,6 +299,7 @@ fn control_task(
                 .clone(),
         ),
         uptime: Some(clock.now().since(started)),
+        stopping: *stopping.borrow(),
         version: env!("CARGO_PKG_VERSION"),
         now: clock.now(),
         delivery: Some(Arc::<Delivery>::clone(&delivery)),

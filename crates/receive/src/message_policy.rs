@@ -23,16 +23,16 @@ pub(crate) fn decide(facts: &MessageFacts<'_>) -> Result<(), MessageRefusal> {
         return Err(MessageRefusal::TooManyHops);
     }
     // Mail that was in this mailbox before comes back by somebody's forwarding.
-    let comes_back = facts.recipients.iter().find(|recipient| {
+    let comes_back = facts.recipients.iter().find_map(|recipient| {
         let ends = (recipient.destination != Destination::Remote).then_some(&recipient.address);
         // An address of ours that sends it on has marked it then.
         let marks = recipient.via.iter().chain(ends);
         marks
             .into_iter()
-            .any(|mark| delivered_to::is_loop(facts.header, mark))
+            .find(|mark| delivered_to::is_loop(facts.header, mark))
     });
-    if let Some(recipient) = comes_back {
-        return Err(MessageRefusal::Loop(recipient.address.clone()));
+    if let Some(mark) = comes_back {
+        return Err(MessageRefusal::Loop(mark.clone()));
     }
     facts
         .draft
@@ -44,6 +44,7 @@ pub(crate) fn decide(facts: &MessageFacts<'_>) -> Result<(), MessageRefusal> {
 pub(crate) enum MessageRefusal {
     #[error("too many Received fields")]
     TooManyHops,
+    /// With the address that the message says so of.
     #[error("it was delivered to {0} before")]
     Loop(Mailbox),
     #[error("not enough room")]
@@ -167,6 +168,27 @@ mod tests {
         // Eve's mail goes on from here, with her mark; it has come back.
         check(3, &["eve@example.org"], None, Err((554, "5.4.6")));
         check(3, &["eve@elsewhere.example"], None, Ok(()));
+    }
+
+    #[test]
+    fn the_address_that_the_field_has_is_named() {
+        let header = HeaderFacts {
+            delivered_to: vec!["eve@example.org".to_owned()],
+            ..HeaderFacts::default()
+        };
+        let recipients = [NewRecipient {
+            via: vec![Mailbox::parse("eve@example.org").unwrap()],
+            ..recipient("x@elsewhere.example", Destination::Remote)
+        }];
+        let facts = MessageFacts {
+            header: &header,
+            recipients: &recipients,
+            draft: None,
+        };
+        let refusal = decide(&facts).unwrap_err();
+        let eve = Mailbox::parse("eve@example.org").unwrap();
+        assert_eq!(refusal, MessageRefusal::Loop(eve));
+        assert!(refusal.reply().to_string().contains("eve@example.org"));
     }
 
     #[test]

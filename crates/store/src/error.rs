@@ -1,5 +1,9 @@
 //! What can go wrong, sorted by what the caller does next.
 
+use std::io;
+
+use crate::OpenError;
+
 /// An operation on the store did not happen, or nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -99,19 +103,49 @@ pub enum ReadError {
 
 impl StoreError {
     /// A full disk is told apart: it is not broken, and passes.
-    pub(crate) fn from_io(error: &std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
-            _ => Self::Disk(error.to_string()),
+    pub(crate) fn from_io(error: &io::Error) -> Self {
+        if io_is_full(error) {
+            Self::Full
+        } else {
+            Self::Disk(error.to_string())
         }
     }
 }
 
+impl OpenError {
+    /// Whether there was no room on the disk: nothing is broken then, and nothing lost.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::NotWritable { error, .. } | Self::Log(error) => io_is_full(error),
+            Self::Database(error) => db_is_full(error),
+            Self::Foreign { .. }
+            | Self::InUse(_)
+            | Self::Newer { .. }
+            | Self::NoDatabase { .. }
+            | Self::Journal(_) => false,
+        }
+    }
+}
+
+/// Also when the error is one of the database in disguise.
+fn io_is_full(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    ) || inner.is_some_and(db_is_full)
+}
+
+pub(crate) fn db_is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => Self::Disk(error.to_string()),
+        if db_is_full(&error) {
+            Self::Full
+        } else {
+            Self::Disk(error.to_string())
         }
     }
 }
@@ -187,3 +221,22 @@ impl StoreFault for ReportError {
 }
 
 has_store_fault!(AcceptError, OperateError, DirectoryError, ReadError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_apart() {
+        let db = || {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            rusqlite::Error::SqliteFailure(full, None)
+        };
+        assert!(OpenError::Database(db()).is_full());
+        assert!(OpenError::Log(io::Error::other(db())).is_full());
+        assert!(OpenError::Log(io::ErrorKind::StorageFull.into()).is_full());
+        assert!(!OpenError::Log(io::ErrorKind::NotFound.into()).is_full());
+        assert!(!OpenError::Database(rusqlite::Error::QueryReturnedNoRows).is_full());
+        assert_eq!(StoreError::from(db()), StoreError::Full);
+    }
+}

@@ -1,8 +1,5 @@
 //! Where the mail of an account goes.
 
-use std::io::ErrorKind;
-use std::path::Path;
-
 use mailtypes::Mailbox;
 use store::{AccountDelivery, Store};
 
@@ -19,15 +16,8 @@ pub(super) async fn set(
     keep: bool,
 ) -> Result<Answer, Refusal> {
     let address = mailbox(address)?.folded();
-    if let Some(folder) = maildir.as_deref().filter(|folder| !folder.starts_with('/')) {
-        let text = format!("the Maildir `{folder}` must be a whole path, beginning with /");
-        return Err(Refusal::new(Kind::Data, text));
-    }
-    if let Some(missing) = maildir.as_deref().and_then(missing_parent) {
-        let text = format!(
-            "the folder {missing}, in which the Maildir is to lie, does not exist: make it first, \
-             for the user that the server runs as"
-        );
+    let fault = |folder| super::maildir::fault(folder, &house.data);
+    if let Some(text) = maildir.as_deref().and_then(fault) {
         return Err(Refusal::new(Kind::Data, text));
     }
     if keep && forward.is_empty() {
@@ -49,14 +39,6 @@ pub(super) async fn set(
     };
     store.set_delivery(&address, delivery).await?;
     Ok(done(text))
-}
-
-/// The folder around a Maildir, when it is surely not there: the Maildir itself is made by delivery.
-fn missing_parent(maildir: &str) -> Option<String> {
-    let parent = Path::new(maildir).parent()?;
-    let found = std::fs::metadata(parent);
-    let missing = found.is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    missing.then(|| parent.display().to_string())
 }
 
 fn told(address: &Mailbox, maildir: Option<&str>, forward: &[Mailbox], keep: bool) -> String {

@@ -59,9 +59,20 @@ fn fields(header: &[u8]) -> Vec<&[u8]> {
         .collect()
 }
 
+/// The value in one line, where a tab, which folds like a space, is one. What is not UTF-8 has no
+/// letters but those of ASCII: nobody says which the others are. RFC 5322 §2.2.3, RFC 6532 §3.2
 fn unfolded(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value).replace("\r\n", "");
-    text.trim().to_owned()
+    let text = match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value
+            .iter()
+            .map(|b| if b.is_ascii() { char::from(*b) } else { '?' })
+            .collect(),
+    };
+    text.replace("\r\n", "")
+        .replace('\t', " ")
+        .trim()
+        .to_owned()
 }
 
 /// The message ids in a value. RFC 5322 §3.6.4
@@ -102,6 +113,29 @@ mod tests {
         assert_eq!(found.subject.as_deref(), Some("a b"));
         assert_eq!(found.message_id.as_deref(), Some("<1@example>"));
         assert_eq!(found.references, ["<a@x>", "<b@x>", "<c@x>"]);
+    }
+
+    #[test]
+    fn a_tab_that_folds_is_a_space() {
+        for (value, subject) in [
+            ("hello\r\n\tworld", "hello world"),
+            ("hello\tworld", "hello world"),
+            (
+                "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\t=?utf-8?Q?_aus_K=C3=B6ln?=",
+                "=?utf-8?Q?Gr=C3=BC=C3=9Fe?= =?utf-8?Q?_aus_K=C3=B6ln?=",
+            ),
+        ] {
+            let found = original(format!("Subject: {value}\r\n\r\n").as_bytes());
+            assert_eq!(found.subject.as_deref(), Some(subject));
+        }
+    }
+
+    #[test]
+    fn letters_are_kept_where_it_is_known_which_they_are() {
+        let found = original("Subject: Größe\r\n".as_bytes());
+        assert_eq!(found.subject.as_deref(), Some("Größe"));
+        let found = original(b"Subject: Gr\xf6\xdfe\r\n");
+        assert_eq!(found.subject.as_deref(), Some("Gr??e"));
     }
 
     #[test]

@@ -188,6 +188,52 @@ fn who_reads_it_learns_that_it_was_given_up() {
     );
 }
 
+/// The lines of the subject of a report on a message with this one.
+fn subject_lines(subject: &str) -> Vec<String> {
+    let header = format!("Subject: {subject}\r\n\r\n");
+    let case = Case::new(status((5, 1, 1), "gone"), &header);
+    let text = case.write(Kind::Failure, "550 no", Returned::Nothing);
+    let field = text.split("Subject: ").nth(1).unwrap();
+    let field = field.split("\r\nMessage-ID").next().unwrap();
+    field.split("\r\n").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_subject_in_other_letters_is_as_it_was() {
+    // RFC 2047 §6.2: white space between encoded-words is none.
+    assert_eq!(
+        subject_lines("=?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n\t=?utf-8?Q?_aus_K=C3=B6ln?="),
+        [
+            "Not delivered: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=",
+            " =?utf-8?Q?_aus_K=C3=B6ln?="
+        ]
+    );
+    // RFC 6532 §3.2
+    assert_eq!(
+        subject_lines("Größe"),
+        ["Not delivered: =?utf-8?Q?Gr=C3=B6=C3=9Fe?="]
+    );
+    let long = subject_lines(&"ж".repeat(500));
+    assert_eq!(long.len(), 1 + 10);
+    for line in &long[1..] {
+        assert!(line.len() <= 76 && line.starts_with(" =?") && line.ends_with("?="));
+    }
+}
+
+#[test]
+fn a_subject_that_would_be_a_riddle_is_not_in_the_text() {
+    for (subject, shown) in [
+        ("Hi there", true),
+        ("Größe", false),
+        ("=?utf-8?Q?=C3=B6?=", false),
+    ] {
+        let header = format!("Subject: {subject}\r\n\r\n");
+        let case = Case::new(status((5, 1, 1), "gone"), &header);
+        let text = case.write(Kind::Failure, "550 no", Returned::Nothing);
+        assert_eq!(text.contains("    Subject: "), shown, "{subject}");
+    }
+}
+
 #[test]
 fn small_messages_come_back_whole_when_they_can_travel() {
     let case = Case::new(status((5, 0, 0), "no"), HEADER);

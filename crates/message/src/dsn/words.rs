@@ -21,8 +21,10 @@ pub(super) fn part(report: &Report<'_>) -> String {
     );
     say("", "");
     say(&opening(report), "");
-    // One in encoded-words would be a riddle here; the header of the report has it. RFC 2047 §2
+    // One in encoded-words (RFC 2047 §2), or without the letters that are not ASCII, would be a
+    // riddle here; the header of the report has it.
     if let Some(subject) = &report.original.subject
+        && subject.is_ascii()
         && !subject.contains("=?")
     {
         say("", "");

@@ -23,7 +23,7 @@ pub(crate) enum Verb {
         #[arg(long, default_value_t = 0, value_name = "UID")]
         after: u32,
         /// At most so many.
-        #[arg(long, default_value_t = 100, value_name = "N")]
+        #[arg(long, default_value_t = 100, value_name = "N", value_parser = super::at_least_one)]
         limit: usize,
     },
     /// Prints a message exactly as it is, octet by octet; with --json in base64.

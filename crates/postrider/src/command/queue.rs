@@ -23,7 +23,7 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "ID")]
         after: Option<String>,
         /// At most so many [default: all].
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = super::at_least_one)]
         limit: Option<usize>,
     },
     /// Tells the story of one message.
@@ -52,7 +52,7 @@ pub(crate) struct Filter {
     /// Those of this sender; <> for reports.
     #[arg(long, value_name = "ADDRESS")]
     sender: Option<String>,
-    /// Those accepted longer ago than this, as in 30m or 12h.
+    /// Those accepted longer ago than this, as in 30m, 12h or 3d.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     older_than: Option<u64>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Selected {
     /// Those of this sender; <> for reports.
     #[arg(long, value_name = "ADDRESS")]
     sender: Option<String>,
-    /// Those accepted longer ago than this, as in 30m or 12h.
+    /// Those accepted longer ago than this, as in 30m, 12h or 3d.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     older_than: Option<u64>,
 }
@@ -113,7 +113,7 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
-    let span = parse_duration(text).ok_or("this is no time, as in 30m or 12h")?;
+    let span = parse_duration(text).ok_or("this is no time, as in 30m, 12h or 3d")?;
     Ok(span.as_secs())
 }
 

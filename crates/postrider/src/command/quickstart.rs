@@ -101,10 +101,11 @@ async fn show_and_serve(
     out.flush()?;
     let address = socket.addr;
     let sockets = Sockets::Own(vec![socket]);
+    let data = config.data.clone();
     let server = Server::start(store.clone(), clock.clone(), config, None, sockets).await?;
     words.telnet(address, out)?;
     if is_new {
-        show_first_message(&store, &clock, address, &words, out).await?;
+        show_first_message(&store, data, &clock, address, &words, out).await?;
     }
     out.line(format!("\nServing SMTP on {address} until Ctrl-C."))?;
     out.flush()?;
@@ -117,6 +118,7 @@ async fn show_and_serve(
 /// Sends through our own port, as anybody would, and shows where it landed.
 async fn show_first_message(
     store: &Embedded,
+    data: PathBuf,
     clock: &Clock,
     address: SocketAddr,
     words: &words::Words,
@@ -128,8 +130,10 @@ async fn show_first_message(
         .map_err(std::io::Error::other)??;
     wait_for_end(store, clock, id).await?;
     let house = House {
+        data,
         domains: None,
         uptime: None,
+        stopping: false,
         version: env!("CARGO_PKG_VERSION"),
         now: clock.now(),
         delivery: None,

@@ -20,7 +20,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     before: Option<String>,
     /// For an address: at most so many messages.
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = super::at_least_one)]
     limit: usize,
 }
 

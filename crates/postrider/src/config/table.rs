@@ -99,7 +99,7 @@ impl<'a> Entry<'a> {
         found: &mut Vec<Complaint>,
     ) -> Option<Duration> {
         let span = self.parsed(
-            |text| duration(text).ok_or("this is no time span: a number and s, m or h"),
+            |text| duration(text).ok_or("this is no time span: a number and s, m, h or d"),
             found,
         )?;
         if range.contains(&span) {

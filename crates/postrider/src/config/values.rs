@@ -18,13 +18,14 @@ pub(super) fn size(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-/// A time span: a number with s, m or h behind.
+/// A time span: a number with s, m, h or d behind.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let secs = match unit {
         "s" => 1,
         "m" | "min" => 60,
         "h" => 3600,
+        "d" => 24 * 3600,
         _ => return None,
     };
     number.checked_mul(secs).map(Duration::from_secs)
@@ -81,6 +82,9 @@ mod tests {
             ("5m", Some(300)),
             ("90 s", Some(90)),
             ("4h", Some(14_400)),
+            ("5d", Some(432_000)),
+            ("1000 d", Some(86_400_000)),
+            ("213503982334602d", None),
             ("5", None),
             ("5 weeks", None),
             ("m", None),

@@ -195,8 +195,13 @@ fn a_maildir_takes_the_mail_of_an_account() {
         said.err.contains("the folder /no/such, in which"),
         "{said:?}"
     );
-    let relative = near.run("account deliver ann@example.org --maildir Maildir");
-    assert_eq!(relative.code, 65, "{relative:?}");
+    let data = near.data().join("new").display().to_string();
+    for wrong in ["Maildir", "/dev/null/x", &data] {
+        let said = near.run(&format!(
+            "account deliver ann@example.org --maildir {wrong}"
+        ));
+        assert_eq!(said.code, 65, "{said:?}");
+    }
 }
 
 #[test]

@@ -53,6 +53,12 @@ fn the_server_gives_up_root() {
     server.signal(nix::sys::signal::Signal::SIGKILL);
     let free = || server.run("status").out.contains("no server runs");
     wait_for("the child has ended", free, || server.log());
+    // The next one may come before it has.
+    server.start();
+    server.signal(nix::sys::signal::Signal::SIGKILL);
+    std::fs::remove_file(server.folder.path().join("log")).unwrap();
+    server.start();
+    assert_eq!(server.stop(), 0, "{}", server.log());
 }
 
 #[test]

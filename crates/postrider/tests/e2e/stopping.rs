@@ -1,10 +1,12 @@
 //! Ordinary stops while a host lets us wait.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::server::{Server, send_from, wait_for};
+use nix::sys::signal::Signal;
+
+use crate::server::{Server, last_line, send_from, wait_for};
 
 /// Takes connections and says nothing but `greeting`.
 fn silent_host(greeting: &'static str) -> u16 {
@@ -67,4 +69,40 @@ fn three_restarts_harm_no_message() {
         assert_eq!(event["what"], "deferred", "{event}");
     }
     assert_eq!(server.run("audit").code, 0);
+}
+
+#[test]
+fn a_start_waits_for_a_server_that_is_on_its_way_out() {
+    let mut server = Server::new();
+    server.add_account("ann@example.org");
+    server.start();
+    let address = server.addresses().pop().unwrap();
+    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
+    let mut reply = last_line(&mut client);
+    for line in [
+        "HELO client.example.net",
+        "MAIL FROM:<>",
+        "RCPT TO:<ann@example.org>",
+        "DATA",
+    ] {
+        assert!(reply.starts_with('2'), "{reply} before {line}");
+        write!(client.get_mut(), "{line}\r\n").unwrap();
+        reply = last_line(&mut client);
+    }
+    write!(client.get_mut(), "Subject: half\r\n").unwrap();
+    server.signal(Signal::SIGTERM);
+    let told = || server.log().contains("stopping: sessions may finish");
+    wait_for("it stops", told, || server.log());
+    let ending = std::thread::spawn(move || {
+        // Longer than a server that stays would be asked.
+        std::thread::sleep(Duration::from_secs(1));
+        write!(client.get_mut(), "\r\nof it\r\n.\r\n").unwrap();
+        last_line(&mut client)
+    });
+    // The next one has a log of its own.
+    std::fs::remove_file(server.folder.path().join("log")).unwrap();
+    server.start();
+    let reply = ending.join().unwrap();
+    assert!(reply.starts_with("250"), "{reply}");
+    assert_eq!(server.stop(), 0, "{}", server.log());
 }

@@ -7,9 +7,11 @@ use rusqlite::Connection;
 use tracing::{error, info};
 
 use super::OpenError;
+use super::journal::redo::ReplayError;
 use super::journal::replay::{ReplayFailed, replay_segment};
 use crate::body_log::{BodyLog, Numbers, OpenSegment, segment_name, segment_number};
 use crate::disk::Disk;
+use crate::error::db_is_full;
 use crate::limits::SEGMENT_LEN_MAX;
 
 /// Repeats what the journal promises, cuts the open tail behind it, and removes files that no row
@@ -128,6 +130,10 @@ impl From<ReplayFailed> for OpenError {
     fn from(failed: ReplayFailed) -> Self {
         match failed {
             ReplayFailed::Log(error) => Self::Log(error),
+            // A full disk says nothing of the journal.
+            ReplayFailed::Entry(ReplayError::Database(error)) if db_is_full(&error) => {
+                Self::Database(error)
+            }
             ReplayFailed::Entry(error) => Self::Journal(error.to_string()),
         }
     }

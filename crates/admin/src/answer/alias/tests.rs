@@ -8,8 +8,10 @@ use crate::answer::delivery;
 
 fn house() -> House {
     House {
+        data: "/nowhere".into(),
         domains: Some(vec![Domain::parse("example.org").unwrap()]),
         uptime: None,
+        stopping: false,
         version: "test",
         now: Timestamp::EPOCH,
         delivery: None,

@@ -47,7 +47,8 @@ impl Command {
     pub(super) const fn stage(&self) -> Stage {
         match self {
             Self::Greeting => Stage::Greeting,
-            Self::Ehlo | Self::Helo => Stage::Hello,
+            Self::Ehlo => Stage::Hello,
+            Self::Helo => Stage::Helo,
             Self::Mail => Stage::Mail,
             Self::Rcpt(_) => Stage::Rcpt,
             Self::Data => Stage::Data,

@@ -58,8 +58,10 @@ pub struct OutgoingMail {
 pub enum Stage {
     /// Before any command.
     Greeting,
-    /// EHLO or HELO.
+    /// EHLO.
     Hello,
+    /// HELO, when EHLO was not known.
+    Helo,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -82,6 +84,7 @@ impl Stage {
         match self {
             Self::Greeting => "the connection",
             Self::Hello => "EHLO",
+            Self::Helo => "HELO",
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",

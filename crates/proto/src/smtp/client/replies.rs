@@ -94,9 +94,9 @@ impl Client {
         if reply.code() == 250 {
             self.ready();
         } else if reply.is_yes() {
-            self.odd(Stage::Hello, &reply, "in answer to HELO");
+            self.odd(Stage::Helo, &reply, "in answer to HELO");
         } else {
-            self.refused_session(Stage::Hello, reply, now);
+            self.refused_session(Stage::Helo, reply, now);
         }
     }
 

@@ -41,7 +41,9 @@ impl ClientSettings {
     pub(super) fn timeout(&self, stage: Stage) -> Duration {
         match stage {
             Stage::Greeting => self.greeting_timeout,
-            Stage::Hello | Stage::Mail | Stage::Rcpt | Stage::Reset => self.command_timeout,
+            Stage::Hello | Stage::Helo | Stage::Mail | Stage::Rcpt | Stage::Reset => {
+                self.command_timeout
+            }
             Stage::Data => self.data_timeout,
             Stage::Body => self.block_timeout,
             Stage::FinalDot => self.final_dot_timeout,
