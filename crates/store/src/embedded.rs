@@ -104,6 +104,8 @@ struct Inner {
     fresh: Arc<fresh::Fresh>,
     /// Whether something is promised that readers do not see yet.
     ahead: Arc<AtomicBool>,
+    /// Entries of the journal that the start has repeated.
+    repeated: u64,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -185,7 +187,11 @@ impl Embedded {
         if fresh && recover::has_segments(&*disk)? {
             return Err(OpenError::NoDatabase { path });
         }
-        let (log, numbers) = if fresh {
+        let recover::Recovered {
+            log,
+            numbers,
+            repeated,
+        } = if fresh {
             database::migrate(&mut db)?;
             recover::recover(&db, &disk, now)?
         } else {
@@ -226,6 +232,7 @@ impl Embedded {
             cache,
             fresh,
             ahead: shown,
+            repeated,
             _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             readers: start::readers(&options, &path)?,
@@ -242,6 +249,19 @@ impl Embedded {
     /// that the store is closed.
     pub fn close(&self) {
         self.inner.writer.close();
+    }
+
+    /// Stops the writer as the death of the process does: what waits is not done, and what was
+    /// promised since the last commit lies in the journal only, for the next start to repeat. For
+    /// tests and simulations.
+    pub fn crash(&self) {
+        self.inner.writer.crash();
+    }
+
+    /// How many entries of the journal this start has repeated.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.inner.repeated
     }
 }
 

@@ -1,5 +1,6 @@
 //! The thread around the writer: waits for orders, gathers a batch, runs a turn.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -16,17 +17,25 @@ use crate::limits::{TURN_BODY_MAX, TURN_REQUESTS_MAX};
 pub(crate) struct WriterThread {
     inbox: Arc<Mutex<Option<mpsc::Sender<Waiting>>>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Nothing is done any more, whatever waits.
+    crashed: Arc<AtomicBool>,
 }
 
 impl WriterThread {
     pub(crate) fn start(mut turns: Turns) -> std::io::Result<Self> {
         let (inbox, orders) = mpsc::channel();
+        let crashed = Arc::<AtomicBool>::default();
+        let ends = Arc::clone(&crashed);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
                 let mut left = None;
                 loop {
-                    match next_batch(&orders, &mut left, turns.patience()) {
+                    let batch = next_batch(&orders, &mut left, turns.patience());
+                    if ends.load(Ordering::Acquire) {
+                        return;
+                    }
+                    match batch {
                         Batch::Orders(batch) => turns.run(batch),
                         Batch::Nothing => turns.rest(),
                         Batch::Closed => break,
@@ -37,6 +46,7 @@ impl WriterThread {
         Ok(Self {
             inbox: Arc::new(Mutex::new(Some(inbox))),
             thread: Arc::new(Mutex::new(Some(thread))),
+            crashed,
         })
     }
 
@@ -54,6 +64,12 @@ impl WriterThread {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+    }
+
+    /// Ends the thread behind the turn that it is in.
+    pub(crate) fn crash(&self) {
+        self.crashed.store(true, Ordering::Release);
+        self.close();
     }
 }
 
