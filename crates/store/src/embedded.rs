@@ -9,7 +9,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mailtypes::ItemId;
@@ -256,6 +256,12 @@ impl Embedded {
     /// tests and simulations.
     pub fn crash(&self) {
         self.inner.writer.crash();
+    }
+
+    /// Whether something is promised that no commit has yet.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.inner.ahead.load(Ordering::Acquire)
     }
 
     /// How many entries of the journal this start has repeated.
