@@ -221,6 +221,7 @@ impl Embedded {
             bodies: bodies.clone(),
             epochs,
             suspect: std::collections::VecDeque::new(),
+            doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
             ahead,
         };
