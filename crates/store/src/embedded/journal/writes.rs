@@ -25,10 +25,11 @@ pub(crate) enum Write {
     AddEntry = 16,
     TakeUid = 17,
     AddFolder = 18,
+    StayHeld = 19,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -47,6 +48,7 @@ impl Write {
         Self::AddEntry,
         Self::TakeUid,
         Self::AddFolder,
+        Self::StayHeld,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -128,6 +130,10 @@ impl Write {
             Self::AddFolder => {
                 "INSERT INTO folder (account, name, uid_validity, uid_next, mod_seq)
                  SELECT id, ?2, ?3, 1, 0 FROM account WHERE id = ?1 AND address IS NOT NULL"
+            }
+            Self::StayHeld => {
+                "UPDATE recipient SET attempts = attempts + 1, status = ?, strikes = ?,
+                        hands = NULL WHERE item = ? AND n = ?"
             }
         }
     }
