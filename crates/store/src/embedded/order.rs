@@ -14,7 +14,8 @@ pub(crate) trait Order: Send + 'static {
     /// What the caller is told when it did not happen.
     type Error: From<StoreError> + From<rusqlite::Error> + StoreFault + Send + 'static;
 
-    /// The id and octets of a body that must be in the log before the transaction.
+    /// The id and octets of a body that goes into the log with the entry: only for what lasts by
+    /// the journal.
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         None
     }

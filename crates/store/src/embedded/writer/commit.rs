@@ -8,7 +8,6 @@ use tracing::{error, warn};
 
 use super::Writer;
 use crate::StoreError;
-use crate::body_log::{Place, Record};
 use crate::embedded::books::write_effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::Pending;
@@ -59,9 +58,8 @@ impl Writer {
 
     /// Carries out a batch and commits it, with what was promised before.
     pub(super) fn commit_batch(&mut self, batch: &mut [Box<dyn Pending>], now: Timestamp) {
-        let places = self.append(batch);
         let mut done = Done::default();
-        match self.transact(batch, &places, &mut done, now) {
+        match self.transact(batch, &mut done, now) {
             Ok(()) => self.committed(&done),
             Err(StoreError::Full) => self.undo(batch),
             Err(error) => {
@@ -71,44 +69,11 @@ impl Writer {
         }
     }
 
-    /// Appends the bodies of a batch; an order without its place has been told why.
-    fn append(&mut self, batch: &mut [Box<dyn Pending>]) -> Vec<Option<Place>> {
-        let mut places = vec![None; batch.len()];
-        let with_body: Vec<usize> = (0..batch.len())
-            .filter(|n| batch[*n].body().is_some())
-            .collect();
-        if with_body.is_empty() {
-            return places;
-        }
-        let records: Vec<Record<'_>> = with_body
-            .iter()
-            .filter_map(|n| batch[*n].body())
-            .map(|(id, octets, crc)| Record { id, octets, crc })
-            .collect();
-        let appended = if self.needs_recovery() {
-            Err(StoreError::Disk("recovering from a disk error".to_owned()))
-        } else {
-            self.log.append(&records).map_err(|e| self.log_failed(e))
-        };
-        match appended {
-            Ok(appended) => {
-                for (n, place) in with_body.into_iter().zip(appended) {
-                    places[n] = Some(place);
-                }
-            }
-            Err(error) => with_body
-                .into_iter()
-                .for_each(|n| batch[n].fail(error.clone())),
-        }
-        places
-    }
-
     /// One transaction for the whole batch: the open one, if there is one. `done` is true when it
     /// succeeds; after a failure nobody knows.
     fn transact(
         &mut self,
         batch: &mut [Box<dyn Pending>],
-        places: &[Option<Place>],
         done: &mut Done,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -123,16 +88,14 @@ impl Writer {
         let mut sum = self.ahead.effects.clone();
         // Nobody repeats these.
         let mut redo = Redo::default();
-        for (asked, place) in batch.iter_mut().zip(places) {
-            if asked.body().is_some() && place.is_none() {
-                continue; // its body is not in the log, and it knows
-            }
+        for asked in batch.iter_mut() {
             db.prepare_cached("SAVEPOINT one")?.execute([])?;
             redo.truncate(0);
             let mut turn = Turn {
                 db,
                 now,
-                place: *place,
+                // Their bodies are segments of their own.
+                place: None,
                 effects: Effects::default(),
                 epochs: &self.epochs,
                 redo: &mut redo,
