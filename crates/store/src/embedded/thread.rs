@@ -10,7 +10,7 @@ use super::handle::{Turns, Waiting};
 use super::locked;
 use super::order::{Lasting, Pending};
 use crate::StoreError;
-use crate::limits::{TURN_BODY_MAX, TURN_REQUESTS_MAX};
+use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 
 /// The thread; clones share it.
 #[derive(Clone)]
@@ -127,19 +127,19 @@ struct Gathered {
 impl Gathered {
     fn new(first: Waiting) -> Self {
         Self {
-            octets: body_len(&first),
+            octets: first.asked.weight(),
             orders: vec![first.asked],
         }
     }
 
     fn room(&self) -> bool {
-        self.orders.len() < TURN_REQUESTS_MAX && self.octets <= TURN_BODY_MAX
+        self.orders.len() < TURN_REQUESTS_MAX && self.octets <= TURN_OCTETS_MAX
     }
 
     /// Gives an order back that has to wait for the next turn.
     fn add(&mut self, waiting: Waiting) -> Result<(), Waiting> {
-        let octets = self.octets + body_len(&waiting);
-        if octets > TURN_BODY_MAX || !goes_with(&*self.orders[0], &*waiting.asked) {
+        let octets = self.octets + waiting.asked.weight();
+        if octets > TURN_OCTETS_MAX || !goes_with(&*self.orders[0], &*waiting.asked) {
             return Err(waiting);
         }
         self.octets = octets;
@@ -156,13 +156,6 @@ impl Gathered {
 /// Orders that need a commit come together, and apart from the others.
 pub(super) fn goes_with(one: &dyn Pending, other: &dyn Pending) -> bool {
     (one.lasting() == Lasting::Commit) == (other.lasting() == Lasting::Commit)
-}
-
-fn body_len(waiting: &Waiting) -> usize {
-    waiting
-        .asked
-        .body()
-        .map_or(0, |(_, octets, _)| octets.len())
 }
 
 /// How long orders that can wait do so for others, whose sync then serves them all.

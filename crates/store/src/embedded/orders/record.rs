@@ -26,6 +26,11 @@ impl Order for Record {
     /// The next host has the message already.
     const CAN_WAIT: bool = true;
 
+    fn weight(&self) -> usize {
+        let trail = |attempt: &Attempt| attempt.trail.as_ref().map_or(0, String::len);
+        self.attempts.iter().map(trail).sum()
+    }
+
     fn lasting(&self) -> Lasting {
         Lasting::Journal
     }

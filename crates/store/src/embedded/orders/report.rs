@@ -28,6 +28,10 @@ impl Order for Report {
         self.message.body()
     }
 
+    fn weight(&self) -> usize {
+        self.message.weight()
+    }
+
     fn lasting(&self) -> Lasting {
         self.message.lasting()
     }

@@ -1,8 +1,10 @@
 //! What is promised and not committed: it outlives crashes, failed commits and failed neighbours.
 
 use super::*;
+use crate::body_log::{SEGMENT_HEADER_LEN, Scan};
 use crate::embedded::order::{Lasting, Order};
 use crate::embedded::turn::Turn;
+use crate::limits::TURN_OCTETS_MAX;
 use crate::{Attempt, Begun, Outcome, RecipientState};
 
 /// Something that a test does in a turn of its own.
@@ -219,4 +221,57 @@ async fn a_first_start_that_broke_off_is_made_good() {
     let millis = Arc::new(AtomicI64::new(0));
     let store = open(folder.path(), &MemoryDisk::default(), &millis).unwrap();
     assert_eq!(store.audit().await.unwrap().problems, vec![]);
+}
+
+/// Waits in a turn of its own until the test has queued more up.
+struct Block(std::sync::mpsc::Receiver<()>);
+
+impl Order for Block {
+    type Answer = ();
+    type Error = StoreError;
+
+    fn apply(&mut self, _: &mut Turn<'_>) -> Result<(), StoreError> {
+        let _ = self.0.recv();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_trails_are_not_written_in_one_turn() {
+    let rig = Rig::new();
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    let item = rig.accept(b"x").await;
+    let before = entries(&rig);
+    let later = Timestamp::from_millis(i64::MAX / 4);
+    let attempt = Attempt {
+        item,
+        recipient: 0,
+        outcome: Outcome::Deferred(status(), later),
+        detail: String::new(),
+        trail: Some("x".repeat(TURN_OCTETS_MAX * 3 / 5)),
+    };
+    let (go, wait) = std::sync::mpsc::channel();
+    let blocked = rig.store.inner.writer.carry_out(Block(wait));
+    let records = (0..4).map(|_| rig.store.record(&lease, vec![attempt.clone()]));
+    let records = futures_util::future::join_all(records);
+    let (blocked, records, ()) = tokio::join!(blocked, records, async { go.send(()).unwrap() });
+    blocked.unwrap();
+    assert_eq!(records, [Ok(()), Ok(()), Ok(()), Ok(())]);
+    assert_eq!(entries(&rig), before + 4);
+    rig.assert_clean().await;
+}
+
+/// Entries in the first segment.
+fn entries(rig: &Rig) -> usize {
+    let file = rig.disk.open(&segment_name(1)).unwrap();
+    let mut scan = Scan::new(&*file, SEGMENT_HEADER_LEN as u64).unwrap();
+    std::iter::from_fn(|| scan.next().unwrap()).count()
+}
+
+fn status() -> mailtypes::Status {
+    mailtypes::Status::new(mailtypes::EnhancedCode::new(4, 0, 0), "as the test wants")
 }

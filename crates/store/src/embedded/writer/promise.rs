@@ -13,7 +13,7 @@ use crate::embedded::books::write_effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::{Lasting, Pending};
 use crate::embedded::turn::{Effects, Turn};
-use crate::limits::COMMIT_OCTETS_MAX;
+use crate::limits::TURN_OCTETS_MAX;
 
 /// What an entry brings, as far as it has gone.
 #[derive(Default)]
@@ -124,7 +124,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         for asked in batch.iter_mut() {
-            if made.redo.len() >= COMMIT_OCTETS_MAX {
+            if made.redo.len() >= TURN_OCTETS_MAX {
                 break;
             }
             made.orders += 1;
