@@ -26,10 +26,12 @@ pub(crate) enum Write {
     TakeUid = 17,
     AddFolder = 18,
     StayHeld = 19,
+    TakeInHand = 20,
+    DropLast = 21,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -49,6 +51,8 @@ impl Write {
         Self::TakeUid,
         Self::AddFolder,
         Self::StayHeld,
+        Self::TakeInHand,
+        Self::DropLast,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -134,6 +138,14 @@ impl Write {
             Self::StayHeld => {
                 "UPDATE recipient SET attempts = attempts + 1, status = ?, strikes = ?,
                         hands = NULL WHERE item = ? AND n = ?"
+            }
+            // Half of what stands in `hands` is the epoch.
+            Self::TakeInHand => {
+                "UPDATE recipient SET hands = ?1 WHERE item = ?2 AND n = ?3 AND state = ?4
+                   AND (hands IS NULL OR hands / 2 = ?1 / 2) AND strikes < ?5"
+            }
+            Self::DropLast => {
+                "DELETE FROM body WHERE id = ? AND refs = 1 RETURNING segment, length"
             }
         }
     }

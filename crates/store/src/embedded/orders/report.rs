@@ -86,6 +86,14 @@ impl Order for Suppress {
     type Answer = ();
     type Error = StoreError;
 
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
+
+    fn weight(&self) -> usize {
+        self.recipients.len() * self.reason.len()
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         turn.check_lease(&self.lease, self.item)?;
         let about = About {

@@ -172,7 +172,7 @@ async fn a_large_draft_that_cannot_be_kept_leaves_nothing() {
 async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
     let rig = Rig::new();
     let first = rig.accept(b"first").await;
-    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    let header = SEGMENT_HEADER_LEN;
     rig.disk.set_sync_max(Some(header));
     for _ in 0..20 {
         let refused = rig.try_accept(b"refused", Destination::Remote).await;
@@ -191,7 +191,7 @@ async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_segment_that_does_not_sync_leaves_nothing() {
     let rig = Rig::new();
-    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    let header = SEGMENT_HEADER_LEN;
     rig.disk.set_sync_max(Some(header));
     assert!(
         rig.try_accept(b"refused", Destination::Remote)
