@@ -263,3 +263,33 @@ async fn long_trails_are_not_written_in_one_turn() {
     assert_eq!(rig.entries().len(), before + 4);
     rig.assert_clean().await;
 }
+
+/// Whoever opens what has just come waits for no commit, and makes none.
+#[tokio::test]
+async fn what_no_commit_has_yet_is_opened_as_it_is() {
+    let rig = Rig::with_threads(false);
+    let ann = rig.account().await;
+    let body = [b'x'; 200_000];
+    for to in [Destination::Remote, Destination::Account(ann)] {
+        let id = rig.try_accept(&body, to).await.unwrap();
+        for at_once in [false, true, false] {
+            let opened = rig.store.open_items(vec![(id, at_once)]).await;
+            for opened in opened {
+                assert_eq!(opened.unwrap().unwrap().read_all().await.unwrap(), body);
+            }
+        }
+        let last = rig.store.open_final(id).await.unwrap().unwrap();
+        assert_eq!(last.read_all().await.unwrap(), body);
+        assert!(rig.store.is_ahead(), "a commit was made for {to:?}");
+    }
+    // A reader that takes its time outlasts the commit.
+    let id = rig.accept(&body).await;
+    let slow = rig.store.open_final(id).await.unwrap().unwrap();
+    assert_eq!(state(&rig, id).await, RecipientState::Queued);
+    assert!(!rig.store.is_ahead());
+    assert_eq!(slow.read_all().await.unwrap(), body);
+    let nothing = ItemId::from_i64(1).unwrap();
+    rig.accept(&body).await;
+    assert!(rig.store.open_final(nothing).await.unwrap().is_none());
+    assert!(rig.store.open_item(nothing).await.unwrap().is_none());
+}
