@@ -107,6 +107,8 @@ pub const BLAMED_LEN_MAX: usize = 2000;
 pub const OUTCOMES_MAX: usize = 1000;
 /// Outcomes recorded at a time.
 pub const RECORD_AT_ONCE: usize = 256;
+/// Octets of their trails, in one transaction; a longer one goes alone.
+pub const RECORD_OCTETS_MAX: usize = 256 * 1024;
 /// A body up to this size is read before its turn comes, in octets.
 pub const READ_AHEAD_LEN_MAX: u64 = 64 * 1024;
 /// All bodies read ahead, in octets.

@@ -7,7 +7,7 @@ use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
 use crate::fate;
-use crate::limits::RECORD_AT_ONCE;
+use crate::limits::{RECORD_AT_ONCE, RECORD_OCTETS_MAX};
 use crate::outcome::Told;
 use crate::patience;
 use crate::shared::Shared;
@@ -50,7 +50,9 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                     continue;
                 }
             }
-            self.record(std::mem::take(&mut told)).await;
+            while !told.is_empty() {
+                self.record(group(&mut told)).await;
+            }
             self.shared.changed.notify_one();
         }
     }
@@ -116,5 +118,48 @@ impl<S: Store, R, D> Recorder<S, R, D> {
     }
 }
 
+/// Takes as many off the front as are recorded together: their trails may be long.
+fn group(told: &mut Vec<Told>) -> Vec<Told> {
+    let mut octets = 0;
+    let fit = told.iter().take_while(|one| {
+        octets += one.trail.as_ref().map_or(0, String::len);
+        octets <= RECORD_OCTETS_MAX
+    });
+    let len = fit.count().max(1).min(told.len());
+    let rest = told.split_off(len);
+    std::mem::replace(told, rest)
+}
+
 /// How often a server that stops tries again to record outcomes.
 const LAST_TRIES: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Ending;
+    use crate::testing::due;
+
+    #[test]
+    fn long_trails_are_not_recorded_all_at_once() {
+        const MAX: usize = RECORD_OCTETS_MAX;
+        for (trails, groups) in [
+            (&[][..], &[][..]),
+            (&[0, 0, 0], &[3]),
+            (&[MAX / 2, MAX / 2, 1], &[2, 1]),
+            (&[MAX + 1, 0, MAX, MAX], &[1, 2, 1]),
+        ] {
+            let told = |len: &usize| Told {
+                due: due(0),
+                ending: Ending::Crashed,
+                detail: String::new(),
+                trail: (*len > 0).then(|| "x".repeat(*len)),
+            };
+            let mut told: Vec<Told> = trails.iter().map(told).collect();
+            let mut found = Vec::new();
+            while !told.is_empty() {
+                found.push(group(&mut told).len());
+            }
+            assert_eq!(found, groups, "{trails:?}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::disk::{Disk, DiskFile};
-use crate::limits::SEGMENT_LEN_MAX;
+use crate::limits::{SEGMENT_LEN_MAX, TURN_OCTETS_MAX};
 
 mod reader;
 mod record;
@@ -89,6 +89,8 @@ pub(crate) struct BodyLog {
     disk: Arc<dyn Disk>,
     numbers: Numbers,
     open: Option<OpenSegment>,
+    /// What the last sheet was written on.
+    paper: Vec<u8>,
 }
 
 /// The segment that takes new bodies.
@@ -107,6 +109,7 @@ impl BodyLog {
             disk,
             numbers,
             open,
+            paper: Vec::new(),
         }
     }
 
@@ -146,19 +149,31 @@ impl BodyLog {
         if self.is_full() {
             self.turn_over()?;
         }
-        let mut sheet = self.sheet()?;
+        let lens = records.iter().map(|record| record.octets.len());
+        let mut sheet = self.sheet(lens.sum())?;
         let places = records.iter().map(|record| sheet.body(record)).collect();
         self.write(&sheet)?;
         Ok(places)
     }
 
-    /// An empty sheet, to be written behind the end.
-    pub(crate) fn sheet(&self) -> Result<Sheet, AppendError> {
+    /// An empty sheet, to be written behind the end, with room for about so many octets.
+    pub(crate) fn sheet(&mut self, octets: usize) -> Result<Sheet, AppendError> {
         let open = self.open.as_ref();
         let (segment, at) = open
             .map(|open| (open.id, open.end))
             .ok_or_else(no_segment)?;
-        Ok(Sheet::new(segment, at))
+        let mut sheet = Sheet::new(segment, at);
+        sheet.octets = std::mem::take(&mut self.paper);
+        sheet.octets.reserve(octets);
+        Ok(sheet)
+    }
+
+    /// Keeps a sheet that is done with for the next one.
+    pub(crate) fn used(&mut self, sheet: Sheet) {
+        if sheet.octets.capacity() <= PAPER_MAX {
+            self.paper = sheet.octets;
+            self.paper.clear();
+        }
     }
 
     /// Writes a sheet behind the end and forces it down, or nothing of it counts.
@@ -302,6 +317,8 @@ pub(crate) fn adopt_draft(
     })
 }
 
+/// A sheet with more room than this is not kept, in octets.
+const PAPER_MAX: usize = 2 * TURN_OCTETS_MAX;
 /// Where the body starts in a draft file, and so in a segment of one body.
 pub(crate) const DRAFT_BODY_AT: u64 = (SEGMENT_HEADER_LEN + RECORD_HEADER_LEN) as u64;
 

@@ -9,7 +9,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mailtypes::ItemId;
@@ -104,6 +104,8 @@ struct Inner {
     fresh: Arc<fresh::Fresh>,
     /// Whether something is promised that readers do not see yet.
     ahead: Arc<AtomicBool>,
+    /// Entries of the journal that the start has repeated.
+    repeated: u64,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -185,7 +187,11 @@ impl Embedded {
         if fresh && recover::has_segments(&*disk)? {
             return Err(OpenError::NoDatabase { path });
         }
-        let (log, numbers) = if fresh {
+        let recover::Recovered {
+            log,
+            numbers,
+            repeated,
+        } = if fresh {
             database::migrate(&mut db)?;
             recover::recover(&db, &disk, now)?
         } else {
@@ -215,6 +221,7 @@ impl Embedded {
             bodies: bodies.clone(),
             epochs,
             suspect: std::collections::VecDeque::new(),
+            doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
             ahead,
         };
@@ -226,6 +233,7 @@ impl Embedded {
             cache,
             fresh,
             ahead: shown,
+            repeated,
             _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             readers: start::readers(&options, &path)?,
@@ -242,6 +250,25 @@ impl Embedded {
     /// that the store is closed.
     pub fn close(&self) {
         self.inner.writer.close();
+    }
+
+    /// Stops the writer as the death of the process does: what waits is not done, and what was
+    /// promised since the last commit lies in the journal only, for the next start to repeat. For
+    /// tests and simulations.
+    pub fn crash(&self) {
+        self.inner.writer.crash();
+    }
+
+    /// Whether something is promised that no commit has yet.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.inner.ahead.load(Ordering::Acquire)
+    }
+
+    /// How many entries of the journal this start has repeated.
+    #[must_use]
+    pub fn repeated(&self) -> u64 {
+        self.inner.repeated
     }
 }
 

@@ -12,8 +12,9 @@ pub const FRESH_MEMORY_MAX: usize = 16 * 1024 * 1024;
 pub const DRAFT_SYNC_EVERY: u64 = 32 * 1024 * 1024;
 /// A segment of the body log takes no new body beyond this size, in octets.
 pub const SEGMENT_LEN_MAX: u64 = 64 * 1024 * 1024;
-/// The writer appends at most this many octets of bodies in one turn.
-pub const TURN_BODY_MAX: usize = 1024 * 1024;
+/// The orders of one turn weigh at most so much, in octets: bodies and what is written of them. A
+/// heavier order goes alone.
+pub const TURN_OCTETS_MAX: usize = 1024 * 1024;
 /// The writer takes at most this many requests in one turn.
 pub const TURN_REQUESTS_MAX: usize = 256;
 /// What the journal promises is committed after so long.

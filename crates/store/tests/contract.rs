@@ -143,6 +143,7 @@ each_backend!(
     what_waits_for_one_host_comes_in_pages in outgoing,
     an_attempt_that_died_is_written_down in outgoing,
     what_brings_the_server_down_twice_is_held in outgoing,
+    an_attempt_at_what_is_held_is_written_down in outgoing,
     a_report_and_its_end_come_together in outgoing,
     a_warning_is_given_once in outgoing,
     nobody_is_told_for_a_reason in outgoing,

@@ -96,8 +96,8 @@ mod tests {
         log
     }
 
-    fn sheet(log: &BodyLog, bodies: &[&str], entry: Option<&str>) -> Sheet {
-        let mut sheet = log.sheet().unwrap();
+    fn sheet(log: &mut BodyLog, bodies: &[&str], entry: Option<&str>) -> Sheet {
+        let mut sheet = log.sheet(0).unwrap();
         for body in bodies {
             let octets = body.as_bytes();
             let crc = crc32c::crc32c(octets);
@@ -130,7 +130,7 @@ mod tests {
             (&["c"], Some("three")),
         ];
         for (bodies, entry) in sheets {
-            let sheet = sheet(&log, bodies, entry);
+            let sheet = sheet(&mut log, bodies, entry);
             log.write(&sheet).unwrap();
         }
         assert_eq!(entries(&disk), ["one", "two", "three"]);
@@ -141,9 +141,9 @@ mod tests {
     fn damage_ends_the_walk_before_the_entry_that_it_touches() {
         let disk = MemoryDisk::default();
         let mut log = log(&disk);
-        let first = sheet(&log, &["a"], Some("one"));
+        let first = sheet(&mut log, &["a"], Some("one"));
         log.write(&first).unwrap();
-        let second = sheet(&log, &["body"], Some("two"));
+        let second = sheet(&mut log, &["body"], Some("two"));
         log.write(&second).unwrap();
         let file = disk.open(&segment_name(1)).unwrap();
         let mut whole = vec![0; usize::try_from(file.length().unwrap()).unwrap()];
@@ -166,11 +166,11 @@ mod tests {
         let disk = MemoryDisk::default();
         let mut log = log(&disk);
         let body = "x".repeat(100);
-        let left = sheet(&log, &[&body], Some("left"));
+        let left = sheet(&mut log, &[&body], Some("left"));
         let file = disk.open(&segment_name(1)).unwrap();
         file.write_all_at(&left.octets, left.at).unwrap();
         // This one ends where the entry of the other begins.
-        let written = sheet(&log, &[], Some(&"y".repeat(100)));
+        let written = sheet(&mut log, &[], Some(&"y".repeat(100)));
         log.write(&written).unwrap();
         assert_eq!(entries(&disk), ["y".repeat(100)]);
     }

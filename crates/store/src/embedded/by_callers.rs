@@ -8,7 +8,7 @@ use super::handle::{Turns, Waiting};
 use super::locked;
 use super::thread::goes_with;
 use crate::StoreError;
-use crate::limits::TURN_REQUESTS_MAX;
+use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 
 /// The writer; clones share it.
 #[derive(Clone)]
@@ -61,6 +61,13 @@ impl WriterByCallers {
             turns.rest();
         }
     }
+
+    /// Gives the writer up as it stands.
+    pub(crate) fn crash(&self) {
+        let mut state = locked(&self.0);
+        state.queue.clear();
+        state.turns = None;
+    }
 }
 
 impl State {
@@ -69,11 +76,15 @@ impl State {
             return self.queue.clear();
         };
         while let Some(first) = self.queue.first() {
+            let mut octets = 0;
             let together = self.queue.iter().take(TURN_REQUESTS_MAX);
             let len = together
-                .take_while(|waiting| goes_with(&*first.asked, &*waiting.asked))
+                .take_while(|waiting| {
+                    octets += waiting.asked.weight();
+                    octets <= TURN_OCTETS_MAX && goes_with(&*first.asked, &*waiting.asked)
+                })
                 .count();
-            let batch = self.queue.drain(..len).map(|waiting| waiting.asked);
+            let batch = self.queue.drain(..len.max(1)).map(|waiting| waiting.asked);
             turns.run(batch.collect());
         }
     }

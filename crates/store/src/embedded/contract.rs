@@ -425,8 +425,7 @@ impl Store for Embedded {
     }
 
     async fn open_final(&self, item: ItemId) -> Result<Option<MessageReader>, ReadError> {
-        let read = self.find(move |db| queries::mailbox::final_spans(db, item));
-        Ok(read.await?.map(|spans| self.message(&spans)))
+        self.open_in_final_form(item).await
     }
 
     async fn open_items(

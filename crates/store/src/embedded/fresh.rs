@@ -44,6 +44,11 @@ impl Fresh {
         }
     }
 
+    /// Forgets all: what the queue has is looked for there.
+    pub(crate) fn clear(&self) {
+        *locked(&self.0) = Kept::default();
+    }
+
     /// Gives a message away.
     pub(crate) fn take(&self, id: ItemId) -> Option<Message> {
         let mut kept = locked(&self.0);

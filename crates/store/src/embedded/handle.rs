@@ -84,6 +84,14 @@ impl WriterHandle {
             Hands::Callers(callers) => callers.close(),
         }
     }
+
+    /// Ends the writer: what waits is not done, and what is promised is not committed.
+    pub(crate) fn crash(&self) {
+        match &self.hands {
+            Hands::Thread(thread) => thread.crash(),
+            Hands::Callers(callers) => callers.crash(),
+        }
+    }
 }
 
 /// Runs the writer's turns one after the other.

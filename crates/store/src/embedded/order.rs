@@ -14,9 +14,15 @@ pub(crate) trait Order: Send + 'static {
     /// What the caller is told when it did not happen.
     type Error: From<StoreError> + From<rusqlite::Error> + StoreFault + Send + 'static;
 
-    /// The id and octets of a body that must be in the log before the transaction.
+    /// The id and octets of a body that goes into the log with the entry: only for what lasts by
+    /// the journal.
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         None
+    }
+
+    /// About how many octets it makes the turn write.
+    fn weight(&self) -> usize {
+        self.body().map_or(0, |(_, octets, _)| octets.len())
     }
 
     /// What makes the change last.
@@ -70,6 +76,8 @@ pub(crate) enum Fate {
 pub(crate) trait Pending: Send {
     /// See [`Order::body`].
     fn body(&self) -> Option<(i64, &[u8], u32)>;
+    /// See [`Order::weight`].
+    fn weight(&self) -> usize;
     /// See [`Order::lasting`].
     fn lasting(&self) -> Lasting;
     /// See [`Order::CAN_WAIT`].
@@ -113,6 +121,10 @@ impl<O: Order> Asked<O> {
 impl<O: Order> Pending for Asked<O> {
     fn body(&self) -> Option<(i64, &[u8], u32)> {
         self.order.body()
+    }
+
+    fn weight(&self) -> usize {
+        self.order.weight()
     }
 
     fn lasting(&self) -> Lasting {

@@ -12,7 +12,8 @@ use super::orders::{Ask, SetAside, Settle};
 use super::queries::due::{Found, Look};
 use super::source::{self, Opened};
 use super::turn::Turn;
-use super::{Embedded, Source};
+use super::{Embedded, Source, queries};
+use crate::body_log::Place;
 use crate::item::Lease;
 use crate::spans::Spans;
 use crate::{MessageReader, ReadError, StoreError};
@@ -27,21 +28,6 @@ impl Embedded {
             self.inner.writer.carry_out(Settle).await?;
         }
         self.read_committed(question).await
-    }
-
-    /// Looks for something that does not change once it is committed: only where it is missing a
-    /// commit is made first.
-    pub(super) async fn find<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>> + Clone + Send + 'static,
-    ) -> Result<Option<T>, StoreError> {
-        // From before the look: what is committed meanwhile is missing in it and not ahead any more.
-        let ahead = self.inner.ahead.load(Ordering::Acquire);
-        let found = self.read_committed(question.clone()).await?;
-        if found.is_some() || !ahead {
-            return Ok(found);
-        }
-        self.read(question).await
     }
 
     /// Runs a question in one snapshot, without what is only promised: for what always comes with a commit.
@@ -90,8 +76,54 @@ impl Embedded {
     }
 
     pub(super) fn message(&self, spans: &Spans) -> MessageReader {
-        let source = Source::new(self.inner.readers.clone(), self.inner.bodies.clone());
-        MessageReader::new(spans, source)
+        self.promised(spans, Vec::new())
+    }
+
+    /// A message whose bodies may lie in places that no commit has named yet.
+    fn promised(&self, spans: &Spans, places: Vec<(i64, Place)>) -> MessageReader {
+        let (readers, bodies) = (self.inner.readers.clone(), self.inner.bodies.clone());
+        MessageReader::new(spans, Source::new(readers, bodies, places))
+    }
+
+    /// Opens the message of an item as a mailbox gets it.
+    pub(super) async fn open_in_final_form(
+        &self,
+        item: ItemId,
+    ) -> Result<Option<MessageReader>, ReadError> {
+        // From before the look: what is committed meanwhile is missing in it and not ahead any more.
+        let ahead = self.inner.ahead.load(Ordering::Acquire);
+        let look = queries::mailbox::final_spans;
+        let found = self.read_committed(move |db| look(db, item)).await?;
+        match found {
+            None if ahead => {
+                let opened = self.open_promised(vec![item], look).await?;
+                opened.into_iter().next().transpose().map(Option::flatten)
+            }
+            found => Ok(found.map(|spans| self.message(&spans))),
+        }
+    }
+
+    /// Opens messages that no commit has yet: the writer knows where their bodies lie, and what it
+    /// has promised is in the log.
+    async fn open_promised(
+        &self,
+        items: Vec<ItemId>,
+        look: fn(&Connection, ItemId) -> rusqlite::Result<Option<Spans>>,
+    ) -> Result<Vec<Result<Option<MessageReader>, ReadError>>, StoreError> {
+        let find = move |turn: &Turn<'_>| {
+            let one = |item: &ItemId| match look(turn.db, *item)? {
+                Some(spans) => Ok(Some((source::places(turn.db, &spans)?, spans))),
+                None => Ok(None),
+            };
+            Ok(items.iter().map(one).collect::<Vec<_>>())
+        };
+        let found: Vec<rusqlite::Result<_>> = self.ask(find).await?;
+        let open = |found: Option<(_, Spans)>| found.map(|(at, spans)| self.promised(&spans, at));
+        let opened = found.into_iter().map(|found| match found {
+            Ok(found) => Ok(open(found)),
+            Err(error) => Err(StoreError::from(error).into()),
+        });
+        Ok(opened.collect())
     }
 
     /// Opens messages of the queue, in the order asked for.
@@ -112,18 +144,25 @@ impl Embedded {
                 MessageReader::of_octets(vec![message.added.into_bytes(), message.body])
             })));
         }
-        // What is committed does not change while it waits; what is not, is looked for once more.
+        // What is committed does not change while it waits; what is not, the writer has.
         let missing = self.open_committed(missing, &mut opened).await;
         if missing.is_empty() || !ahead {
             return opened;
         }
-        match self.inner.writer.carry_out(Settle).await {
-            Ok(()) => {
-                self.open_committed(missing, &mut opened).await;
-            }
-            Err(error) => missing
-                .into_iter()
-                .for_each(|(n, ..)| opened[n] = Err(error.clone().into())),
+        let items = missing.iter().map(|(_, item, _)| *item).collect();
+        let promised = self
+            .open_promised(items, queries::mailbox::item_spans)
+            .await;
+        let promised = promised
+            .unwrap_or_else(|error| missing.iter().map(|_| Err(error.clone().into())).collect());
+        for ((n, _, at_once), found) in missing.into_iter().zip(promised) {
+            opened[n] = match found {
+                Ok(Some(reader)) if at_once => {
+                    let octets = reader.read_all().await;
+                    octets.map(|octets| Some(MessageReader::of_octets(vec![octets])))
+                }
+                found => found,
+            };
         }
         opened
     }

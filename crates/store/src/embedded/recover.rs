@@ -8,11 +8,19 @@ use tracing::{error, info};
 
 use super::OpenError;
 use super::journal::redo::ReplayError;
-use super::journal::replay::{ReplayFailed, replay_segment};
+use super::journal::replay::{ReplayFailed, Replayed, replay_segment};
 use crate::body_log::{BodyLog, Numbers, OpenSegment, segment_name, segment_number};
 use crate::disk::Disk;
 use crate::error::db_is_full;
 use crate::limits::SEGMENT_LEN_MAX;
+
+/// What a start goes on with.
+pub(crate) struct Recovered {
+    pub(crate) log: BodyLog,
+    pub(crate) numbers: Numbers,
+    /// Entries of the journal that were repeated.
+    pub(crate) repeated: u64,
+}
 
 /// Repeats what the journal promises, cuts the open tail behind it, and removes files that no row
 /// names.
@@ -20,7 +28,7 @@ pub(crate) fn recover(
     db: &Connection,
     disk: &Arc<dyn Disk>,
     now: Timestamp,
-) -> Result<(BodyLog, Numbers), OpenError> {
+) -> Result<Recovered, OpenError> {
     let names = disk.list()?;
     let last_row = segments(db, "SELECT coalesce(max(id), 0), 0 FROM segment")?[0].0;
     let last_file = names
@@ -30,11 +38,13 @@ pub(crate) fn recover(
         .unwrap_or(0);
     let numbers = Numbers::starting_at(last_row.max(last_file) + 1);
     remove_strays(db, &**disk, &names)?;
-    let open = open_tail(db, &**disk, now)?;
-    Ok((
-        BodyLog::new(Arc::clone(disk), numbers.clone(), open),
+    let mut repeated = 0;
+    let open = open_tail(db, &**disk, now, &mut repeated)?;
+    Ok(Recovered {
+        log: BodyLog::new(Arc::clone(disk), numbers.clone(), open),
         numbers,
-    ))
+        repeated,
+    })
 }
 
 /// Whether there is any segment at all.
@@ -70,6 +80,7 @@ fn open_tail(
     db: &Connection,
     disk: &dyn Disk,
     now: Timestamp,
+    repeated: &mut u64,
 ) -> Result<Option<OpenSegment>, OpenError> {
     let mut found = None;
     for (id, end) in segments(
@@ -82,7 +93,8 @@ fn open_tail(
             .and_then(|file| Ok((file.length()?, file)));
         match tail {
             Ok((len, file)) if len >= end => {
-                let (end, dead) = replay_segment(db, id, &*file, end, now)?;
+                let Replayed { end, entries, dead } = replay_segment(db, id, &*file, end, now)?;
+                *repeated += entries;
                 for segment in dead {
                     remove_dead(disk, segment)?;
                 }

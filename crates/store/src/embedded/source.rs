@@ -18,6 +18,8 @@ use crate::{ReadError, StoreError};
 pub(crate) struct Source {
     readers: Pool<Connection>,
     bodies: BodyReader,
+    /// Where bodies lie that the last commit may not have.
+    places: Vec<(i64, Place)>,
     open: Option<Reading>,
 }
 
@@ -30,10 +32,15 @@ struct Reading {
 }
 
 impl Source {
-    pub(crate) fn new(readers: Pool<Connection>, bodies: BodyReader) -> Self {
+    pub(crate) fn new(
+        readers: Pool<Connection>,
+        bodies: BodyReader,
+        places: Vec<(i64, Place)>,
+    ) -> Self {
         Self {
             readers,
             bodies,
+            places,
             open: None,
         }
     }
@@ -101,9 +108,11 @@ impl Source {
 
     async fn open(&self, id: i64) -> Result<Reading, ReadError> {
         let bodies = self.bodies.clone();
+        let promised = self.places.iter().find(|(body, _)| *body == id);
+        let promised = promised.map(|(_, place)| *place);
         let opened = self
             .readers
-            .run(move |db| bodies.open(&Rows(db), id))
+            .run(move |db| bodies.open(&RowsOr(Rows(db), promised), id))
             .await?;
         match opened {
             Ok(Some(body)) => Ok(Reading {
@@ -116,6 +125,15 @@ impl Source {
             Err(e) => Err(StoreError::from_io(&e).into()),
         }
     }
+}
+
+/// Where the bodies of a message lie.
+pub(crate) fn places(db: &Connection, spans: &Spans) -> rusqlite::Result<Vec<(i64, Place)>> {
+    let mut places = Vec::new();
+    for body in spans.bodies() {
+        places.extend(place_of(db, body)?.map(|place| (body, place)));
+    }
+    Ok(places)
 }
 
 /// A message as far as it has been opened.
@@ -187,13 +205,21 @@ pub(crate) struct Rows<'a>(pub(crate) &'a Connection);
 
 impl PlaceOf for Rows<'_> {
     fn place_of(&self, body: i64) -> io::Result<Option<Place>> {
-        self.0
-            .prepare_cached("SELECT segment, at, length, crc FROM body WHERE id = ?")
-            .and_then(|mut query| {
-                query
-                    .query_row([body], |row| rows::place(row, 0))
-                    .optional()
-            })
-            .map_err(io::Error::other)
+        place_of(self.0, body).map_err(io::Error::other)
     }
+}
+
+/// The same, and the place that was promised while no commit has named it.
+struct RowsOr<'a>(Rows<'a>, Option<Place>);
+
+impl PlaceOf for RowsOr<'_> {
+    fn place_of(&self, body: i64) -> io::Result<Option<Place>> {
+        Ok(self.0.place_of(body)?.or(self.1))
+    }
+}
+
+fn place_of(db: &Connection, body: i64) -> rusqlite::Result<Option<Place>> {
+    db.prepare_cached("SELECT segment, at, length, crc FROM body WHERE id = ?")?
+        .query_row([body], |row| rows::place(row, 0))
+        .optional()
 }

@@ -1,5 +1,6 @@
 //! The thread around the writer: waits for orders, gathers a batch, runs a turn.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -9,24 +10,32 @@ use super::handle::{Turns, Waiting};
 use super::locked;
 use super::order::{Lasting, Pending};
 use crate::StoreError;
-use crate::limits::{TURN_BODY_MAX, TURN_REQUESTS_MAX};
+use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 
 /// The thread; clones share it.
 #[derive(Clone)]
 pub(crate) struct WriterThread {
     inbox: Arc<Mutex<Option<mpsc::Sender<Waiting>>>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Nothing is done any more, whatever waits.
+    crashed: Arc<AtomicBool>,
 }
 
 impl WriterThread {
     pub(crate) fn start(mut turns: Turns) -> std::io::Result<Self> {
         let (inbox, orders) = mpsc::channel();
+        let crashed = Arc::<AtomicBool>::default();
+        let ends = Arc::clone(&crashed);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
                 let mut left = None;
                 loop {
-                    match next_batch(&orders, &mut left, turns.patience()) {
+                    let batch = next_batch(&orders, &mut left, turns.patience());
+                    if ends.load(Ordering::Acquire) {
+                        return;
+                    }
+                    match batch {
                         Batch::Orders(batch) => turns.run(batch),
                         Batch::Nothing => turns.rest(),
                         Batch::Closed => break,
@@ -37,6 +46,7 @@ impl WriterThread {
         Ok(Self {
             inbox: Arc::new(Mutex::new(Some(inbox))),
             thread: Arc::new(Mutex::new(Some(thread))),
+            crashed,
         })
     }
 
@@ -54,6 +64,12 @@ impl WriterThread {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+    }
+
+    /// Ends the thread behind the turn that it is in.
+    pub(crate) fn crash(&self) {
+        self.crashed.store(true, Ordering::Release);
+        self.close();
     }
 }
 
@@ -111,19 +127,19 @@ struct Gathered {
 impl Gathered {
     fn new(first: Waiting) -> Self {
         Self {
-            octets: body_len(&first),
+            octets: first.asked.weight(),
             orders: vec![first.asked],
         }
     }
 
     fn room(&self) -> bool {
-        self.orders.len() < TURN_REQUESTS_MAX && self.octets <= TURN_BODY_MAX
+        self.orders.len() < TURN_REQUESTS_MAX && self.octets <= TURN_OCTETS_MAX
     }
 
     /// Gives an order back that has to wait for the next turn.
     fn add(&mut self, waiting: Waiting) -> Result<(), Waiting> {
-        let octets = self.octets + body_len(&waiting);
-        if octets > TURN_BODY_MAX || !goes_with(&*self.orders[0], &*waiting.asked) {
+        let octets = self.octets + waiting.asked.weight();
+        if octets > TURN_OCTETS_MAX || !goes_with(&*self.orders[0], &*waiting.asked) {
             return Err(waiting);
         }
         self.octets = octets;
@@ -140,13 +156,6 @@ impl Gathered {
 /// Orders that need a commit come together, and apart from the others.
 pub(super) fn goes_with(one: &dyn Pending, other: &dyn Pending) -> bool {
     (one.lasting() == Lasting::Commit) == (other.lasting() == Lasting::Commit)
-}
-
-fn body_len(waiting: &Waiting) -> usize {
-    waiting
-        .asked
-        .body()
-        .map_or(0, |(_, octets, _)| octets.len())
 }
 
 /// How long orders that can wait do so for others, whose sync then serves them all.

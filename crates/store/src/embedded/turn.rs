@@ -75,7 +75,9 @@ impl Turn<'_> {
     /// Carries out a statement that the journal can repeat; answers how many rows it changed.
     pub(crate) fn write(&mut self, write: Write, values: &[&dyn ToSql]) -> rusqlite::Result<usize> {
         let changed = self.db.prepare_cached(write.sql())?.execute(values)?;
-        self.redo.push(write, values)?;
+        if changed > 0 {
+            self.redo.push(write, values)?;
+        }
         Ok(changed)
     }
 
@@ -88,10 +90,12 @@ impl Turn<'_> {
     ) -> rusqlite::Result<Option<T>> {
         let mut statement = self.db.prepare_cached(write.sql())?;
         let mut rows = statement.query(values)?;
-        let row = rows.next()?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
         // It is done, whether its answer can be read or not.
         self.redo.push(write, values)?;
-        row.map(read).transpose()
+        read(row).map(Some)
     }
 
     /// A result counts only while its lease holds.
@@ -181,7 +185,7 @@ impl Turn<'_> {
         }
         let (open, spans): (i64, Option<Vec<u8>>) = self
             .db
-            .prepare_cached("SELECT open, spans FROM item WHERE id = ?")?
+            .prepare_cached("SELECT open, iif(open > 1, NULL, spans) FROM item WHERE id = ?")?
             .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.write(
             Write::CloseOne,
@@ -198,6 +202,15 @@ impl Turn<'_> {
     pub(crate) fn refer(&mut self, body: i64, by: i64) -> rusqlite::Result<()> {
         if by == 0 {
             return Ok(());
+        }
+        if by == -1 {
+            let last = self.write_row(Write::DropLast, params![body], |row| {
+                Ok((row.get(0)?, row.get::<_, i64>(1)?))
+            })?;
+            if let Some((segment, length)) = last {
+                self.effects.live(segment, -length);
+                return Ok(());
+            }
         }
         let row: Option<(i64, i64, i64)> =
             self.write_row(Write::ReferBody, params![by, body], |row| {

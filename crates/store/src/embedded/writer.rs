@@ -37,6 +37,8 @@ pub(crate) struct Writer {
     pub(crate) fresh: Arc<Fresh>,
     /// Segments whose sync failed; their tails must be copied before new bodies are taken.
     pub(crate) suspect: VecDeque<i64>,
+    /// Segments that died with a commit of unknown outcome.
+    pub(crate) doubtful: Vec<i64>,
     /// Whether new mail may come; shared with those who ask before they send it.
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
@@ -122,28 +124,36 @@ impl Writer {
                 }
                 Err(evacuate::Failed::Database(e)) => {
                     warn!(segment, error = %e, "the tail of a segment cannot be copied yet");
-                    self.db = None;
+                    self.lose_database();
                     return;
                 }
             }
         }
-        if self.needs_recovery() {
-            return;
-        }
-        if !self.accepting.swap(true, Ordering::AcqRel) {
+        self.resume();
+    }
+
+    /// Takes new mail again, unless something is still broken.
+    fn resume(&self) {
+        if !self.needs_recovery() && !self.accepting.swap(true, Ordering::AcqRel) {
             info!("the store has recovered; new mail is accepted again");
         }
     }
 
     /// Opens the database afresh and brings what it holds down to the disk; what is promised and
-    /// not in there is repeated and committed.
+    /// not in there is repeated and committed. Only now it is known what commits have done: memory
+    /// keeps nothing that they may have changed.
     fn reopen(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let (db, epochs) = database::reopen(&self.path)?;
         if self.ahead.is_in(&db)? {
             self.ahead.clear();
         }
+        let mut dead = std::mem::take(&mut self.doubtful);
+        dead.retain(|segment| evacuate::is_named(&db, *segment).is_ok_and(|named| !named));
         self.db = Some(db);
         self.epochs = epochs;
+        self.cache.clear();
+        self.fresh.clear();
+        self.unlink(&dead);
         self.commit_ahead(now);
         self.database().map(|_| ())
     }

@@ -244,6 +244,15 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     backend.advance(Duration::from_mins(5));
     let page = store.due(&held, Lane::Again, None, 10).await.unwrap();
     assert_eq!(page.due.len(), 1);
+    // Who was held meanwhile stays so.
+    store.operate(Action::Hold, id, None, "root").await.unwrap();
+    store
+        .record(&held, vec![postpone("it is down")])
+        .await
+        .unwrap();
+    let recipient = store.story(id).await.unwrap().unwrap().recipients.remove(0);
+    assert_eq!(recipient.state, RecipientState::Held);
+    assert_eq!((recipient.due, recipient.attempts), (None, 1));
     assert_books_balance(&store).await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailtypes::{Envelope, Host, ItemId, ReversePath};
 use store::{
-    About, Attempt, Begun, Cursor, Destination, EventKind, Lane, Lease, NewItem, Outcome,
+    About, Action, Attempt, Begun, Cursor, Destination, EventKind, Lane, Lease, NewItem, Outcome,
     RecipientState, ReportError, ReportKind, Selection, Store,
 };
 
@@ -238,6 +238,52 @@ pub(crate) async fn what_brings_the_server_down_twice_is_held(mut backend: impl 
         store.record(&held, vec![crashed]).await.unwrap();
         let story = store.story(id).await.unwrap().unwrap();
         assert_eq!(story.recipients[0].state, state);
+    }
+    assert_books_balance(&store).await;
+}
+
+/// An operator holds what is under way: what comes of the attempt is written down, and it stays held.
+pub(crate) async fn an_attempt_at_what_is_held_is_written_down(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let later = Outcome::Deferred(status(4), backend.now());
+    let failed = Outcome::Failed(status(5));
+    let crashed = Outcome::Crashed(backend.now());
+    for (outcomes, kinds, strikes) in [
+        (vec![later], vec![EventKind::Deferred], 0),
+        (vec![failed], vec![EventKind::Failed], 0),
+        (vec![crashed.clone()], vec![EventKind::Crashed], 1),
+        // It is set aside as if it had waited; a release lets it begin anew.
+        (
+            vec![crashed.clone(), crashed],
+            vec![EventKind::Crashed, EventKind::Crashed, EventKind::Held],
+            0,
+        ),
+    ] {
+        let id = accept(&store, b"x", &FAR).await;
+        let begun = store.begin(&held, vec![(id, 0)], true).await.unwrap();
+        assert_eq!(begun, [Begun::Go]);
+        store.operate(Action::Hold, id, None, "x").await.unwrap();
+        let attempts = u32::try_from(outcomes.len()).unwrap();
+        for outcome in outcomes {
+            store
+                .record(&held, vec![attempt(id, outcome)])
+                .await
+                .unwrap();
+        }
+        let story = store.story(id).await.unwrap().unwrap();
+        assert_eq!(story.recipients[0].state, RecipientState::Held);
+        let told: Vec<_> = story.events[1..].iter().map(|event| event.kind).collect();
+        assert_eq!(told, kinds);
+        assert!(story.events[1].trail.is_some());
+        assert_books_balance(&store).await;
+        store.operate(Action::Release, id, None, "x").await.unwrap();
+        let again = due(&store, &held).await;
+        let again = again.iter().find(|due| due.item == id).unwrap();
+        assert_eq!((again.attempts, again.strikes), (attempts, strikes));
+        let story = store.story(id).await.unwrap().unwrap();
+        assert!(!again.suspect && !story.recipients[0].in_hand);
+        store.operate(Action::Remove, id, None, "x").await.unwrap();
     }
     assert_books_balance(&store).await;
 }

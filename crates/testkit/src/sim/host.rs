@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub(super) struct Host {
     network: Network,
     /// Nothing while it is down.
     running: Mutex<Option<(Embedded, Running)>>,
+    /// How many starts have repeated what the journal had promised.
+    repeats: AtomicUsize,
     folder: tempfile::TempDir,
 }
 
@@ -73,6 +76,7 @@ impl Host {
             clock: clock.clone(),
             network: network.clone(),
             running: Mutex::default(),
+            repeats: AtomicUsize::default(),
             folder,
         };
         for line in names() {
@@ -101,7 +105,7 @@ impl Host {
         let Some((store, running)) = self.lock().take() else {
             return;
         };
-        store.close();
+        store.crash();
         running.receiver.abort();
         running.deliverer.abort();
         // Cancelled: that was the purpose.
@@ -122,7 +126,14 @@ impl Host {
             let soon = self.clock.now() + Duration::from_secs(1);
             self.clock.sleep_until(soon).await;
         };
+        let repeated = usize::from(store.repeated() > 0);
+        self.repeats.fetch_add(repeated, Ordering::Relaxed);
         self.run(store)
+    }
+
+    /// How many of its starts have repeated what the journal had promised.
+    pub(super) fn repeats(&self) -> usize {
+        self.repeats.load(Ordering::Relaxed)
     }
 
     fn run(&self, store: Embedded) -> anyhow::Result<()> {

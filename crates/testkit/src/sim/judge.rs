@@ -27,6 +27,8 @@ pub struct Tally {
     pub doubles: usize,
     /// Attempts that were cut off when nobody knew whether the message had arrived.
     pub unknown: usize,
+    /// Starts that repeated what the journal had promised.
+    pub repeats: usize,
 }
 
 impl Tally {
@@ -39,6 +41,7 @@ impl Tally {
             self.untold,
             self.doubles,
             self.unknown,
+            self.repeats,
         ];
         all.contains(&0)
     }
@@ -52,6 +55,7 @@ impl AddAssign for Tally {
         self.untold += other.untold;
         self.doubles += other.doubles;
         self.unknown += other.unknown;
+        self.repeats += other.repeats;
     }
 }
 
@@ -84,7 +88,10 @@ pub(super) async fn judge(hosts: &[Arc<Host>], ledger: &Ledger) -> anyhow::Resul
         }
     }
     let promises = ledger.books().promises.clone();
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        repeats: hosts.iter().map(|host| host.repeats()).sum(),
+        ..Tally::default()
+    };
     for promise in promises {
         let host = &hosts[promise.letter.host];
         let story = host.store()?.story(promise.id).await?;
@@ -145,6 +152,7 @@ async fn kept(
         untold: usize::from(untold),
         doubles: usize::from(copies + reports.min(1) > 1),
         unknown,
+        repeats: 0,
     })
 }
 

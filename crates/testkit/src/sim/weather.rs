@@ -88,6 +88,9 @@ impl Weather {
             .pause(Duration::from_mins(10), Duration::from_hours(10))
             .await
         {
+            if self.rng.random() {
+                self.promise(&host).await;
+            }
             self.journal.note(&format!("{} is killed", host.name));
             host.kill().await;
             self.pause(Duration::ZERO, Duration::from_mins(40)).await;
@@ -95,6 +98,17 @@ impl Weather {
             self.journal.note(&format!("{} is there again", host.name));
         }
         Ok(())
+    }
+
+    /// Waits for the moment between a promise and its commit, which hardly any kill would hit by
+    /// chance: then the next start has something to repeat.
+    async fn promise(&self, host: &Host) {
+        let until = self.clear.min(self.clock.now() + PROMISE_WAIT);
+        while self.clock.now() < until && !host.store().is_ok_and(|store| store.is_ahead()) {
+            self.clock
+                .sleep_until(self.clock.now() + PROMISE_LOOK)
+                .await;
+        }
     }
 
     /// Waits a while; false when the weather has cleared by then.
@@ -115,4 +129,6 @@ const SKIES: [Sky; 8] = [
     Sky::Silent,
     Sky::Refusing,
 ];
+const PROMISE_WAIT: Duration = Duration::from_mins(10);
+const PROMISE_LOOK: Duration = Duration::from_millis(100);
 const TROUBLES: [&str; 4] = ["!servfail", "!timeout", "!refused", "!malformed"];

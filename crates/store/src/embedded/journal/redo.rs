@@ -158,6 +158,14 @@ pub(crate) fn walk(mut octets: &[u8]) {
     }
 }
 
+/// The numbers of the statements in an entry.
+#[cfg(test)]
+pub(crate) fn numbers(mut octets: &[u8]) -> Vec<u16> {
+    std::iter::from_fn(|| piece(&mut octets))
+        .map(|(number, _)| number)
+        .collect()
+}
+
 /// Reads one piece off the front; `None` when there is no whole one.
 fn piece(octets: &mut &[u8]) -> Option<(u16, Vec<Value>)> {
     let number = u16::from_le_bytes(take(octets)?);

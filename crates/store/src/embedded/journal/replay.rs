@@ -10,15 +10,23 @@ use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
 use crate::embedded::turn::Effects;
 
-/// Repeats the entries of an open segment behind `end` and commits them. Answers its new end, and
-/// the segments that died with it.
+/// What was repeated of a segment.
+pub(crate) struct Replayed {
+    /// Its new end.
+    pub(crate) end: u64,
+    pub(crate) entries: u64,
+    /// The segments that died with it.
+    pub(crate) dead: Vec<i64>,
+}
+
+/// Repeats the entries of an open segment behind `end` and commits them.
 pub(crate) fn replay_segment(
     db: &Connection,
     segment: i64,
     file: &dyn DiskFile,
     end: u64,
     now: Timestamp,
-) -> Result<(u64, Vec<i64>), ReplayFailed> {
+) -> Result<Replayed, ReplayFailed> {
     let mut scan = Scan::new(file, end)?;
     let mut entries = 0u64;
     let mut effects = Effects::default();
@@ -30,7 +38,8 @@ pub(crate) fn replay_segment(
         entries += 1;
     }
     if entries == 0 {
-        return Ok((end, Vec::new()));
+        let dead = Vec::new();
+        return Ok(Replayed { end, entries, dead });
     }
     // Whether all of it is on the disk is not known: the commit must not name what is not.
     file.sync_data()?;
@@ -42,7 +51,8 @@ pub(crate) fn replay_segment(
         octets = scan.end() - end,
         "repeated what the journal had promised"
     );
-    Ok((scan.end(), dead))
+    let end = scan.end();
+    Ok(Replayed { end, entries, dead })
 }
 
 /// Why the journal could not be repeated: nothing of it is lost, it lies in the log.

@@ -25,11 +25,14 @@ pub(crate) enum Write {
     AddEntry = 16,
     TakeUid = 17,
     AddFolder = 18,
-    Postpone = 19,
+    StayHeld = 19,
+    TakeInHand = 20,
+    DropLast = 21,
+    Postpone = 22,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -48,6 +51,9 @@ impl Write {
         Self::AddEntry,
         Self::TakeUid,
         Self::AddFolder,
+        Self::StayHeld,
+        Self::TakeInHand,
+        Self::DropLast,
         Self::Postpone,
     ];
 
@@ -112,8 +118,9 @@ impl Write {
                 "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
                         strikes = ?, hands = NULL WHERE item = ? AND n = ?"
             }
+            // Who is held stays so.
             Self::Postpone => {
-                "UPDATE recipient SET due = ?, status = iif(attempts = 0, ?, status), hands = NULL
+                "UPDATE recipient SET due = iif(due IS NULL, NULL, ?), status = iif(attempts = 0, ?, status), hands = NULL
                  WHERE item = ? AND n = ?"
             }
             Self::OweReport => {
@@ -134,6 +141,18 @@ impl Write {
             Self::AddFolder => {
                 "INSERT INTO folder (account, name, uid_validity, uid_next, mod_seq)
                  SELECT id, ?2, ?3, 1, 0 FROM account WHERE id = ?1 AND address IS NOT NULL"
+            }
+            Self::StayHeld => {
+                "UPDATE recipient SET attempts = attempts + 1, status = ?, strikes = ?,
+                        hands = NULL WHERE item = ? AND n = ?"
+            }
+            // Half of what stands in `hands` is the epoch.
+            Self::TakeInHand => {
+                "UPDATE recipient SET hands = ?1 WHERE item = ?2 AND n = ?3 AND state = ?4
+                   AND (hands IS NULL OR hands / 2 = ?1 / 2) AND strikes < ?5"
+            }
+            Self::DropLast => {
+                "DELETE FROM body WHERE id = ? AND refs = 1 RETURNING segment, length"
             }
         }
     }

@@ -48,6 +48,17 @@ impl Order for Accept {
         }
     }
 
+    fn weight(&self) -> usize {
+        let body = self.body().map_or(0, |(_, octets, _)| octets.len());
+        let NewItem {
+            added,
+            facts,
+            recipients,
+            ..
+        } = &self.item;
+        body + added.len() + facts.json.len() + recipients.len() * RECIPIENT_LEN
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, AcceptError> {
         let place = match &mut self.body {
             Finished::Segment(place, guard) => {
@@ -212,6 +223,9 @@ fn mention(turn: &mut Turn<'_>, id: ItemId, item: &NewItem) -> rusqlite::Result<
 fn write_ranges(ranges: &[std::ops::Range<u64>]) -> String {
     serde_json::json!(ranges.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>()).to_string()
 }
+
+/// About what is written of one recipient, in octets.
+const RECIPIENT_LEN: usize = 256;
 
 /// Sizes and offsets as SQLite keeps them.
 fn number(value: u64) -> i64 {

@@ -39,6 +39,21 @@ impl Order for Begin {
 impl Begin {
     fn one(&self, turn: &mut Turn<'_>, item: ItemId, recipient: u32) -> Result<Begun, StoreError> {
         turn.check_lease(&self.lease, item)?;
+        let mark = self.lease.epoch * 2 + i64::from(self.watched);
+        let taken = turn.write(
+            Write::TakeInHand,
+            params![
+                mark,
+                item.as_i64(),
+                recipient,
+                RecipientState::Queued.code(),
+                STRIKES_MAX
+            ],
+        )?;
+        if taken > 0 {
+            return Ok(Begun::Go);
+        }
+        // It does not wait, or a process died with it in hand, or it has had enough.
         let found: Option<(i64, Option<i64>, u32)> = turn
             .db
             .prepare_cached("SELECT state, hands, strikes FROM recipient WHERE item = ? AND n = ?")?
@@ -70,12 +85,7 @@ impl Begin {
         }
         turn.write(
             Write::MarkHands,
-            params![
-                self.lease.epoch * 2 + i64::from(self.watched),
-                strikes,
-                item.as_i64(),
-                recipient
-            ],
+            params![mark, strikes, item.as_i64(), recipient],
         )?;
         Ok(Begun::Go)
     }

@@ -26,6 +26,11 @@ impl Order for Record {
     /// The next host has the message already.
     const CAN_WAIT: bool = true;
 
+    fn weight(&self) -> usize {
+        let trail = |attempt: &Attempt| attempt.trail.as_ref().map_or(0, String::len);
+        self.attempts.iter().map(trail).sum()
+    }
+
     fn lasting(&self) -> Lasting {
         Lasting::Journal
     }
@@ -52,16 +57,22 @@ struct Found {
     local: bool,
 }
 
+impl Found {
+    fn is_held(&self) -> bool {
+        self.state == Some(RecipientState::Held)
+    }
+}
+
 impl One<'_> {
     fn record(&self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         let Some(found) = self.look(turn)? else {
             return Ok(());
         };
-        // Held or ended while the attempt ran: a delivery of a held one still counts, one after an
-        // end changes no end and is written down, as the message did arrive. Nothing else counts.
+        // Held or ended while the attempt ran: a delivery of a held one still counts, and anything
+        // else leaves it held. A delivery after an end changes no end and is written down, as the
+        // message did arrive. Nothing else counts.
         match (found.state, &self.attempt.outcome) {
-            (Some(RecipientState::Queued), _)
-            | (Some(RecipientState::Held), Outcome::Delivered(_)) => self.count(turn, &found),
+            (Some(RecipientState::Queued | RecipientState::Held), _) => self.count(turn, &found),
             (None | Some(RecipientState::Delivered), _) => Ok(()),
             (Some(_), Outcome::Delivered(status)) => {
                 let status = status.clone();
@@ -95,20 +106,18 @@ impl One<'_> {
             Outcome::Delivered(status) => self.delivered(turn, status, found.local),
             Outcome::Deferred(status, again) => {
                 self.note(turn, EventKind::Deferred, Some(status))?;
-                let lane = if found.local { Lane::Here } else { Lane::Again };
-                self.wait(turn, Some(status), *again, lane, 0)
+                self.wait(turn, found, status, *again, 0)
             }
             Outcome::Postponed(status, again) => self.postpone(turn, status, *again),
             Outcome::Failed(status) => {
                 self.note(turn, EventKind::Failed, Some(status))?;
-                self.owe(turn, status)
+                self.owe(turn, found, status)
             }
             Outcome::Crashed(again) => {
                 self.note(turn, EventKind::Crashed, None)?;
                 let strikes = found.strikes + 1;
-                let lane = if found.local { Lane::Here } else { Lane::Again };
                 let status = Status::new(EnhancedCode::new(4, 3, 0), "the delivery came to grief");
-                self.wait(turn, Some(&status), *again, lane, strikes)?;
+                self.wait(turn, found, &status, *again, strikes)?;
                 let Attempt {
                     item, recipient, ..
                 } = *self.attempt;
@@ -145,18 +154,22 @@ impl One<'_> {
     fn wait(
         &self,
         turn: &mut Turn<'_>,
-        status: Option<&Status>,
+        found: &Found,
+        status: &Status,
         again: Timestamp,
-        lane: Lane,
         strikes: u32,
     ) -> Result<(), StoreError> {
+        if found.is_held() {
+            return self.stay(turn, status, strikes);
+        }
+        let lane = if found.local { Lane::Here } else { Lane::Again };
         turn.write(
             Write::Wait,
             params![
                 // Never behind the back of whoever walks through the lane.
                 again.max(turn.now).as_millis(),
                 lane.code(),
-                status.map(ToString::to_string),
+                status.to_string(),
                 strikes,
                 self.attempt.item.as_i64(),
                 self.attempt.recipient
@@ -184,7 +197,10 @@ impl One<'_> {
     }
 
     /// A report is owed, and due at once.
-    fn owe(&self, turn: &mut Turn<'_>, status: &Status) -> Result<(), StoreError> {
+    fn owe(&self, turn: &mut Turn<'_>, found: &Found, status: &Status) -> Result<(), StoreError> {
+        if found.is_held() {
+            return self.stay(turn, status, 0);
+        }
         turn.write(
             Write::OweReport,
             params![
@@ -192,6 +208,20 @@ impl One<'_> {
                 turn.now.as_millis(),
                 Lane::Here.code(),
                 status.to_string(),
+                self.attempt.item.as_i64(),
+                self.attempt.recipient
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// It stays held, and is in nobody's hands any more.
+    fn stay(&self, turn: &mut Turn<'_>, status: &Status, strikes: u32) -> Result<(), StoreError> {
+        turn.write(
+            Write::StayHeld,
+            params![
+                status.to_string(),
+                strikes,
                 self.attempt.item.as_i64(),
                 self.attempt.recipient
             ],

@@ -28,6 +28,10 @@ impl Order for Report {
         self.message.body()
     }
 
+    fn weight(&self) -> usize {
+        self.message.weight()
+    }
+
     fn lasting(&self) -> Lasting {
         self.message.lasting()
     }
@@ -81,6 +85,14 @@ pub(crate) struct Suppress {
 impl Order for Suppress {
     type Answer = ();
     type Error = StoreError;
+
+    fn lasting(&self) -> Lasting {
+        Lasting::Journal
+    }
+
+    fn weight(&self) -> usize {
+        self.recipients.len() * self.reason.len()
+    }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         turn.check_lease(&self.lease, self.item)?;

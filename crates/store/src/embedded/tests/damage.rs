@@ -49,8 +49,7 @@ async fn a_flipped_bit_is_found_and_hurts_no_other() {
 async fn a_damaged_record_header_is_found_too() {
     let rig = Rig::new();
     let id = rig.accept(b"body").await;
-    rig.disk
-        .flip_bit(&segment_name(1), crate::body_log::SEGMENT_HEADER_LEN + 9);
+    rig.disk.flip_bit(&segment_name(1), SEGMENT_HEADER_LEN + 9);
     let report = rig.store.check().await.unwrap();
     assert_eq!(report.problems[0].item, Some(id));
     assert_eq!(rig.read(id).await.unwrap(), b"body");

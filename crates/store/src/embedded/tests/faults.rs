@@ -1,6 +1,10 @@
 //! Disks that fail while mail comes in.
 
 use super::*;
+use crate::Listing;
+use crate::embedded::order::Order;
+use crate::embedded::orders::{Operate, RemoveAccount};
+use crate::embedded::turn::Turn;
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -168,7 +172,7 @@ async fn a_large_draft_that_cannot_be_kept_leaves_nothing() {
 async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
     let rig = Rig::new();
     let first = rig.accept(b"first").await;
-    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    let header = SEGMENT_HEADER_LEN;
     rig.disk.set_sync_max(Some(header));
     for _ in 0..20 {
         let refused = rig.try_accept(b"refused", Destination::Remote).await;
@@ -187,7 +191,7 @@ async fn a_disk_that_syncs_nothing_is_not_filled_with_tries() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_segment_that_does_not_sync_leaves_nothing() {
     let rig = Rig::new();
-    let header = crate::body_log::SEGMENT_HEADER_LEN;
+    let header = SEGMENT_HEADER_LEN;
     rig.disk.set_sync_max(Some(header));
     assert!(
         rig.try_accept(b"refused", Destination::Remote)
@@ -203,10 +207,10 @@ async fn a_first_segment_that_does_not_sync_leaves_nothing() {
 /// Lets the database grow by few pages only, through the writer itself.
 async fn limit_pages(rig: &Rig, limit: bool) {
     struct Limit(bool);
-    impl crate::embedded::order::Order for Limit {
+    impl Order for Limit {
         type Answer = ();
         type Error = StoreError;
-        fn apply(&mut self, turn: &mut crate::embedded::turn::Turn<'_>) -> Result<(), StoreError> {
+        fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
             let pages: i64 = turn
                 .db
                 .query_row("PRAGMA page_count", [], |row| row.get(0))?;
@@ -227,10 +231,10 @@ async fn limit_pages(rig: &Rig, limit: bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_panics_costs_its_orders_and_no_more() {
     struct Panic;
-    impl crate::embedded::order::Order for Panic {
+    impl Order for Panic {
         type Answer = ();
         type Error = StoreError;
-        fn apply(&mut self, _: &mut crate::embedded::turn::Turn<'_>) -> Result<(), StoreError> {
+        fn apply(&mut self, _: &mut Turn<'_>) -> Result<(), StoreError> {
             panic!("as the test wants")
         }
     }
@@ -260,4 +264,57 @@ async fn a_large_body_whose_transaction_fails_leaves_no_segment() {
     limit_pages(&rig, false).await;
     rig.accept(&large).await;
     rig.crash(true).assert_clean().await;
+}
+
+/// Does what `0` does and commits it, and then says that it failed: a commit of unknown outcome that
+/// has happened.
+struct Doubtful<O>(O);
+
+impl<O: Order> Order for Doubtful<O> {
+    type Answer = ();
+    type Error = StoreError;
+    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        assert!(self.0.apply(turn).is_ok());
+        turn.db.execute_batch("COMMIT")?;
+        Err(StoreError::Disk("as the test wants".to_owned()))
+    }
+}
+
+async fn doubtful(rig: &Rig, order: impl Order) {
+    let told = rig.store.inner.writer.carry_out(Doubtful(order)).await;
+    assert!(matches!(told, Err(StoreError::Disk(_))), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_doubtful_commit_did_to_the_directory_is_seen() {
+    let rig = Rig::new();
+    let address = address("ann@example.org");
+    let ann = rig.account().await;
+    let known = rig.store.lookup(&address).await;
+    assert_eq!(known, Ok(Some(Listing::Account(ann))));
+    let remove = RemoveAccount {
+        address: address.clone(),
+    };
+    doubtful(&rig, remove).await;
+    assert_eq!(rig.store.lookup(&address).await, Ok(None));
+    // Nothing is broken: mail comes in at once.
+    assert_eq!(rig.store.room(1), Ok(()));
+    rig.accept(b"after").await;
+    rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_doubtful_commit_has_removed_is_opened_no_more() {
+    let rig = Rig::new();
+    let id = rig.accept(b"gone").await;
+    // An operator's question: what was promised is committed.
+    assert!(rig.store.story(id).await.unwrap().is_some());
+    let remove = Operate {
+        action: crate::Action::Remove,
+        item: id,
+        host: None,
+        by: "x".to_owned(),
+    };
+    doubtful(&rig, remove).await;
+    assert!(rig.store.open_item(id).await.unwrap().is_none());
 }

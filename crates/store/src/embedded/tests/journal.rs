@@ -3,6 +3,7 @@
 use super::*;
 use crate::embedded::order::{Lasting, Order};
 use crate::embedded::turn::Turn;
+use crate::limits::TURN_OCTETS_MAX;
 use crate::{Attempt, Begun, Outcome, RecipientState};
 
 /// Something that a test does in a turn of its own.
@@ -219,4 +220,76 @@ async fn a_first_start_that_broke_off_is_made_good() {
     let millis = Arc::new(AtomicI64::new(0));
     let store = open(folder.path(), &MemoryDisk::default(), &millis).unwrap();
     assert_eq!(store.audit().await.unwrap().problems, vec![]);
+}
+
+/// Waits in a turn of its own until the test has queued more up.
+struct Block(std::sync::mpsc::Receiver<()>);
+
+impl Order for Block {
+    type Answer = ();
+    type Error = StoreError;
+
+    fn apply(&mut self, _: &mut Turn<'_>) -> Result<(), StoreError> {
+        let _ = self.0.recv();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_trails_are_not_written_in_one_turn() {
+    let rig = Rig::new();
+    let lease = rig
+        .store
+        .lease("node", Duration::from_hours(1))
+        .await
+        .unwrap();
+    let item = rig.accept(b"x").await;
+    let before = rig.entries().len();
+    let later = Timestamp::from_millis(i64::MAX / 4);
+    let attempt = Attempt {
+        item,
+        recipient: 0,
+        outcome: Outcome::Deferred(status(4), later),
+        detail: String::new(),
+        trail: Some("x".repeat(TURN_OCTETS_MAX * 3 / 5)),
+    };
+    let (go, wait) = std::sync::mpsc::channel();
+    let blocked = rig.store.inner.writer.carry_out(Block(wait));
+    let records = (0..4).map(|_| rig.store.record(&lease, vec![attempt.clone()]));
+    let records = futures_util::future::join_all(records);
+    let (blocked, records, ()) = tokio::join!(blocked, records, async { go.send(()).unwrap() });
+    blocked.unwrap();
+    assert_eq!(records, [Ok(()), Ok(()), Ok(()), Ok(())]);
+    assert_eq!(rig.entries().len(), before + 4);
+    rig.assert_clean().await;
+}
+
+/// Whoever opens what has just come waits for no commit, and makes none.
+#[tokio::test]
+async fn what_no_commit_has_yet_is_opened_as_it_is() {
+    let rig = Rig::with_threads(false);
+    let ann = rig.account().await;
+    let body = [b'x'; 200_000];
+    for to in [Destination::Remote, Destination::Account(ann)] {
+        let id = rig.try_accept(&body, to).await.unwrap();
+        for at_once in [false, true, false] {
+            let opened = rig.store.open_items(vec![(id, at_once)]).await;
+            for opened in opened {
+                assert_eq!(opened.unwrap().unwrap().read_all().await.unwrap(), body);
+            }
+        }
+        let last = rig.store.open_final(id).await.unwrap().unwrap();
+        assert_eq!(last.read_all().await.unwrap(), body);
+        assert!(rig.store.is_ahead(), "a commit was made for {to:?}");
+    }
+    // A reader that takes its time outlasts the commit.
+    let id = rig.accept(&body).await;
+    let slow = rig.store.open_final(id).await.unwrap().unwrap();
+    assert_eq!(state(&rig, id).await, RecipientState::Queued);
+    assert!(!rig.store.is_ahead());
+    assert_eq!(slow.read_all().await.unwrap(), body);
+    let nothing = ItemId::from_i64(1).unwrap();
+    rig.accept(&body).await;
+    assert!(rig.store.open_final(nothing).await.unwrap().is_none());
+    assert!(rig.store.open_item(nothing).await.unwrap().is_none());
 }

@@ -75,9 +75,9 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Defer(nth) => {
                 let again = Timestamp::from_millis(i64::MAX / 4);
-                record(&rig, pick(nth), Outcome::Deferred(status(), again)).await;
+                record(&rig, pick(nth), Outcome::Deferred(status(4), again)).await;
             }
-            Step::Fail(nth) => record(&rig, pick(nth), Outcome::Failed(status())).await,
+            Step::Fail(nth) => record(&rig, pick(nth), Outcome::Failed(status(4))).await,
             Step::Hold(nth) => drop(
                 operate(pick(nth), |id| {
                     rig.store.operate(crate::Action::Hold, id, None, "x")
@@ -181,8 +181,4 @@ async fn record(rig: &Rig, id: Option<ItemId>, outcome: Outcome) {
         }
         panic!("the store does not recover");
     }
-}
-
-fn status() -> mailtypes::Status {
-    mailtypes::Status::new(mailtypes::EnhancedCode::new(4, 0, 0), "as the test wants")
 }

@@ -8,7 +8,6 @@ use tracing::{error, warn};
 
 use super::Writer;
 use crate::StoreError;
-use crate::body_log::{Place, Record};
 use crate::embedded::books::write_effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::Pending;
@@ -37,15 +36,20 @@ impl Writer {
             return;
         }
         let Some(db) = &self.db else { return };
+        let mut dead = Vec::new();
         let committed = close_suspects(db, &self.suspect)
             .and_then(|()| write_effects(db, &self.ahead.effects, self.ahead.end, now))
-            .and_then(|dead| db.prepare_cached("COMMIT")?.execute([]).map(|_| dead));
+            .and_then(|died| {
+                dead = died;
+                db.prepare_cached("COMMIT")?.execute([])
+            });
         match committed {
-            Ok(dead) => {
+            Ok(_) => {
                 self.ahead.clear();
                 self.unlink(&dead);
             }
             Err(error) => {
+                self.doubtful.append(&mut dead);
                 error!(%error, "what the journal promises could not be committed; no new mail until it is");
                 self.lose_database();
             }
@@ -54,74 +58,44 @@ impl Writer {
 
     /// Carries out a batch and commits it, with what was promised before.
     pub(super) fn commit_batch(&mut self, batch: &mut [Box<dyn Pending>], now: Timestamp) {
-        let places = self.append(batch);
-        match self.transact(batch, &places, now) {
-            Ok(done) => self.committed(&done),
+        let mut done = Done::default();
+        match self.transact(batch, &mut done, now) {
+            Ok(()) => self.committed(&done),
             Err(StoreError::Full) => self.undo(batch),
-            Err(error) => self.reconcile(batch, &error, now),
-        }
-    }
-
-    /// Appends the bodies of a batch; an order without its place has been told why.
-    fn append(&mut self, batch: &mut [Box<dyn Pending>]) -> Vec<Option<Place>> {
-        let mut places = vec![None; batch.len()];
-        let with_body: Vec<usize> = (0..batch.len())
-            .filter(|n| batch[*n].body().is_some())
-            .collect();
-        if with_body.is_empty() {
-            return places;
-        }
-        let records: Vec<Record<'_>> = with_body
-            .iter()
-            .filter_map(|n| batch[*n].body())
-            .map(|(id, octets, crc)| Record { id, octets, crc })
-            .collect();
-        let appended = if self.needs_recovery() {
-            Err(StoreError::Disk("recovering from a disk error".to_owned()))
-        } else {
-            self.log.append(&records).map_err(|e| self.log_failed(e))
-        };
-        match appended {
-            Ok(appended) => {
-                for (n, place) in with_body.into_iter().zip(appended) {
-                    places[n] = Some(place);
-                }
+            Err(error) => {
+                self.doubtful.append(&mut done.dead);
+                self.reconcile(batch, &error, now);
             }
-            Err(error) => with_body
-                .into_iter()
-                .for_each(|n| batch[n].fail(error.clone())),
         }
-        places
     }
 
-    /// One transaction for the whole batch: the open one, if there is one.
+    /// One transaction for the whole batch: the open one, if there is one. `done` is true when it
+    /// succeeds; after a failure nobody knows.
     fn transact(
         &mut self,
         batch: &mut [Box<dyn Pending>],
-        places: &[Option<Place>],
+        done: &mut Done,
         now: Timestamp,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<(), StoreError> {
         let begun = self.begin().and_then(|()| self.database());
         let db = match begun {
             Ok(db) => db,
             Err(error) => {
                 batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
-                return Ok(Done::default());
+                return Ok(());
             }
         };
         let mut sum = self.ahead.effects.clone();
         // Nobody repeats these.
         let mut redo = Redo::default();
-        for (asked, place) in batch.iter_mut().zip(places) {
-            if asked.body().is_some() && place.is_none() {
-                continue; // its body is not in the log, and it knows
-            }
+        for asked in batch.iter_mut() {
             db.prepare_cached("SAVEPOINT one")?.execute([])?;
             redo.truncate(0);
             let mut turn = Turn {
                 db,
                 now,
-                place: *place,
+                // Their bodies are segments of their own.
+                place: None,
                 effects: Effects::default(),
                 epochs: &self.epochs,
                 redo: &mut redo,
@@ -141,11 +115,12 @@ impl Writer {
         }
         close_suspects(db, &self.suspect)?;
         let named = self.log.open_end().or(self.ahead.end);
-        let dead = write_effects(db, &sum, named, now)?;
+        done.dead = write_effects(db, &sum, named, now)?;
+        done.effects = sum;
         db.prepare_cached("COMMIT")?.execute([])?;
         self.log.named();
         self.ahead.clear();
-        Ok(Done { dead, effects: sum })
+        Ok(())
     }
 
     /// What memory has to know of a commit, before anybody is answered.
@@ -174,12 +149,15 @@ impl Writer {
     /// holds down to the disk, and asks each order whether it is in there.
     fn reconcile(&mut self, batch: &mut [Box<dyn Pending>], error: &StoreError, now: Timestamp) {
         warn!(%error, "a transaction failed; looking what is true");
-        self.db = None;
+        self.lose_database();
         let reopened = self.reopen(now);
         match (&self.db, reopened) {
-            (Some(db), Ok(())) => batch
-                .iter_mut()
-                .for_each(|asked| asked.reconcile(db, error)),
+            (Some(db), Ok(())) => {
+                batch
+                    .iter_mut()
+                    .for_each(|asked| asked.reconcile(db, error));
+                self.resume();
+            }
             (_, failed) => {
                 let why = failed.err().unwrap_or_else(|| error.clone());
                 error!(error = %why, "the database cannot be opened again; no new mail until it can");

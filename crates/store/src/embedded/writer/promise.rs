@@ -13,7 +13,7 @@ use crate::embedded::books::write_effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::{Lasting, Pending};
 use crate::embedded::turn::{Effects, Turn};
-use crate::limits::COMMIT_OCTETS_MAX;
+use crate::limits::TURN_OCTETS_MAX;
 
 /// What an entry brings, as far as it has gone.
 #[derive(Default)]
@@ -42,6 +42,9 @@ impl Writer {
             let kept = self
                 .apply(rest, &mut made, unready.as_ref(), now)
                 .and_then(|()| self.keep(&mut made, now));
+            if let Some(sheet) = made.sheet.take() {
+                self.log.used(sheet);
+            }
             let (done, later) = rest.split_at_mut(made.orders.min(rest.len()));
             if let Err(error) = kept {
                 // Without what it should have come with, the rest is not tried either.
@@ -64,7 +67,8 @@ impl Writer {
             .iter()
             .any(|asked| asked.lasting() == Lasting::Journal)
         {
-            return self.make_ready(now);
+            let octets = batch.iter().map(|asked| asked.weight()).sum();
+            return self.make_ready(octets, now);
         }
         if self.is_ahead() {
             self.begin()?;
@@ -73,7 +77,7 @@ impl Writer {
     }
 
     /// A transaction that is open, and a segment that a commit has named, with an empty sheet for it.
-    fn make_ready(&mut self, now: Timestamp) -> Result<Option<Sheet>, StoreError> {
+    fn make_ready(&mut self, octets: usize, now: Timestamp) -> Result<Option<Sheet>, StoreError> {
         if self.needs_recovery() {
             return Err(StoreError::Disk("recovering from a disk error".to_owned()));
         }
@@ -88,7 +92,7 @@ impl Writer {
             self.name_segment(now)?;
         }
         self.begin()?;
-        let sheet = self.log.sheet().map_err(|e| self.log_failed(e))?;
+        let sheet = self.log.sheet(octets).map_err(|e| self.log_failed(e))?;
         Ok(Some(sheet))
     }
 
@@ -124,7 +128,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         for asked in batch.iter_mut() {
-            if made.redo.len() >= COMMIT_OCTETS_MAX {
+            if made.redo.len() >= TURN_OCTETS_MAX {
                 break;
             }
             made.orders += 1;
