@@ -30,6 +30,7 @@ mod database;
 mod evacuate;
 mod folder;
 mod fresh;
+mod gather;
 mod handle;
 mod housekeeping;
 mod ids;

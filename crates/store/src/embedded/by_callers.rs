@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
+use super::gather::goes_with;
 use super::handle::{Turns, Waiting};
 use super::locked;
-use super::thread::goes_with;
 use crate::StoreError;
 use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 

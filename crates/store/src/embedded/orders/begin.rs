@@ -23,6 +23,9 @@ impl Order for Begin {
     type Answer = Vec<Begun>;
     type Error = StoreError;
 
+    /// It is not the client that waits.
+    const CAN_WAIT: bool = true;
+
     fn lasting(&self) -> Lasting {
         Lasting::Journal
     }
