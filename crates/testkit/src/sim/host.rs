@@ -14,6 +14,7 @@ use net::dns::MapDns;
 use proto::smtp;
 use rand::rngs::SmallRng;
 use store::{AccountId, Embedded, Listing, Store};
+use tokio::sync::Notify;
 
 use super::between;
 use super::network::Network;
@@ -33,6 +34,8 @@ pub(super) struct Host {
     network: Network,
     /// Nothing while it is down.
     running: Mutex<Option<(Embedded, Running)>>,
+    /// Somebody has just heard a 250 from it.
+    pub(super) promised: Notify,
     /// How many starts have repeated what the journal had promised.
     repeats: AtomicUsize,
     folder: tempfile::TempDir,
@@ -76,6 +79,7 @@ impl Host {
             clock: clock.clone(),
             network: network.clone(),
             running: Mutex::default(),
+            promised: Notify::new(),
             repeats: AtomicUsize::default(),
             folder,
         };

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mailtypes::ItemId;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::task::JoinHandle;
 
 use super::connection::Stream;
-use super::host::{DEAD, NAMES, USERS, addr, client_addr};
+use super::host::{DEAD, Host, NAMES, USERS, addr, client_addr};
 use super::journal::Journal;
 use super::ledger::{Ledger, Letter, Promise};
 use super::network::Dialer;
@@ -24,9 +25,10 @@ use super::{Sim, between, fork};
 pub(super) fn start(sim: &Sim, rng: &mut SmallRng) -> Vec<JoinHandle<anyhow::Result<()>>> {
     (0..)
         .zip(&sim.hosts)
-        .map(|(number, _)| {
+        .map(|(number, host)| {
             let person = Person {
                 number,
+                host: Arc::clone(host),
                 dial: sim.network.from(client_addr(number)),
                 clock: sim.clock.clone(),
                 ledger: sim.ledger.clone(),
@@ -40,6 +42,7 @@ pub(super) fn start(sim: &Sim, rng: &mut SmallRng) -> Vec<JoinHandle<anyhow::Res
 
 struct Person {
     number: u8,
+    host: Arc<Host>,
     dial: Dialer,
     clock: net::Clock,
     ledger: Ledger,
@@ -131,6 +134,7 @@ impl Person {
             return Ok(None);
         };
         self.ledger.promised(Promise { letter, id, taken });
+        self.host.promised.notify_waiters();
         session.ask("QUIT").await?;
         Ok(Some(id))
     }

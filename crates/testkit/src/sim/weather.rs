@@ -104,10 +104,10 @@ impl Weather {
     /// chance: then the next start has something to repeat.
     async fn promise(&self, host: &Host) {
         let until = self.clear.min(self.clock.now() + PROMISE_WAIT);
-        while self.clock.now() < until && !host.store().is_ok_and(|store| store.is_ahead()) {
-            self.clock
-                .sleep_until(self.clock.now() + PROMISE_LOOK)
-                .await;
+        tokio::select! {
+            biased;
+            () = host.promised.notified() => {}
+            () = self.clock.sleep_until(until) => {}
         }
     }
 
@@ -130,5 +130,4 @@ const SKIES: [Sky; 8] = [
     Sky::Refusing,
 ];
 const PROMISE_WAIT: Duration = Duration::from_mins(10);
-const PROMISE_LOOK: Duration = Duration::from_millis(100);
 const TROUBLES: [&str; 4] = ["!servfail", "!timeout", "!refused", "!malformed"];
