@@ -73,7 +73,7 @@ pub const RECIPIENTS_PER_TRANSACTION: usize = 100;
 pub const MESSAGES_PER_CONNECTION: u32 = 1000;
 /// Mail exchangers of one domain that are looked at.
 pub const MX_HOSTS_MAX: usize = 20;
-/// Addresses tried in one visit.
+/// Addresses tried in one visit: the hosts that it leaves out come in the next ones.
 pub const ADDRESSES_TRIED_MAX: usize = 10;
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -9,6 +9,7 @@ use crate::testing::{TAKES, World};
 
 mod crowds;
 mod last_try;
+mod many_hosts;
 mod out_of_turn;
 mod refused_sessions;
 mod routes;
