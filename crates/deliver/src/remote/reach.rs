@@ -68,14 +68,14 @@ pub(crate) async fn plan<S, R: Dns, D>(
     trail: &mut Trail,
 ) -> Result<Plan, Nobody> {
     let own = shared.settings.load().own.clone();
-    match resolve(&shared.dns, &shared.clock, hop, &own, rng, trail).await {
+    let visit = shared.sites().failures(hop);
+    match resolve(&shared.dns, &shared.clock, hop, &own, visit, rng, trail).await {
         Verdict::Try(hosts) => {
-            let visit = shared.sites().failures(hop);
-            let (endpoints, incomplete) = endpoints::choose(&hosts, hop.port, visit);
+            let (endpoints, cut) = endpoints::choose(&hosts.list, hop.port, visit);
             Ok(Plan {
                 endpoints,
                 next: 0,
-                incomplete,
+                incomplete: cut || hosts.incomplete,
             })
         }
         Verdict::Later(status) | Verdict::Never(status) => Err(Nobody {
