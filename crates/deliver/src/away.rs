@@ -9,7 +9,7 @@ use net::Dial;
 use net::dns::Dns;
 use rand::RngExt;
 use rand::rngs::SmallRng;
-use store::{Cursor, Store, StoreError};
+use store::{Addressing, Cursor, Store, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -26,12 +26,15 @@ use crate::sites::WorkerId;
 use crate::sites::age::{Age, ByAge};
 use crate::suspects::Suspects;
 
+mod ours;
 mod taking;
 mod waiting;
 
 /// The one who hires workers.
 pub(crate) struct Away<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
+    /// Knows what addresses of ours mean.
+    addressing: Arc<dyn Addressing>,
     workers: JoinSet<()>,
     hired: std::collections::HashMap<Id, Hired>,
     /// How far the lanes of the queue have been gone through.
@@ -51,9 +54,14 @@ struct Hired {
 }
 
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
-    pub(crate) fn new(shared: Arc<Shared<S, R, D>>, rng: SmallRng) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared<S, R, D>>,
+        addressing: Arc<dyn Addressing>,
+        rng: SmallRng,
+    ) -> Self {
         Self {
             shared,
+            addressing,
             workers: JoinSet::new(),
             hired: std::collections::HashMap::new(),
             places: ByAge::default(),

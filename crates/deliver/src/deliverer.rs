@@ -118,9 +118,9 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             mut rng,
         } = self;
         let mut fork = || SmallRng::seed_from_u64(rng.random());
-        let reporter = Reporter::new(Arc::clone(&shared), addressing);
+        let reporter = Reporter::new(Arc::clone(&shared), Arc::clone(&addressing));
         let here = Here::new(Arc::clone(&shared), reporter, fork());
-        let away = Away::new(Arc::clone(&shared), fork());
+        let away = Away::new(Arc::clone(&shared), addressing, fork());
         let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
         let (here_wake, away_wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (done, ended) = watch::channel(false);

@@ -60,7 +60,7 @@ pub async fn explain_route<R: Dns>(
         };
     };
     let mut trail = Trail::new(hop.to_string(), way.reason.clone());
-    let (verdict, facts) = gather(dns, clock, &hop, &settings.own, rng, &mut trail).await;
+    let (verdict, facts) = gather(dns, clock, &hop, &settings.own, 0, rng, &mut trail).await;
     let mut explained = Explained {
         hop: hop.to_string(),
         reason: way.reason,
@@ -71,7 +71,7 @@ pub async fn explain_route<R: Dns>(
     };
     match verdict {
         Verdict::Try(hosts) => {
-            for host in hosts {
+            for host in hosts.list {
                 for ip in host.addresses {
                     let address = std::net::SocketAddr::new(ip, hop.port).to_string();
                     explained

@@ -71,9 +71,12 @@ pub const JOBS_AT_ONCE: usize = 10;
 pub const RECIPIENTS_PER_TRANSACTION: usize = 100;
 /// Messages over one connection, before it is opened anew.
 pub const MESSAGES_PER_CONNECTION: u32 = 1000;
-/// Mail exchangers of one domain that are looked at.
+/// Mail exchangers of one domain that are asked about at a time.
 pub const MX_HOSTS_MAX: usize = 20;
-/// Addresses tried in one visit.
+/// Mail exchangers of one domain that are asked about at all. While there are more, nothing that the
+/// DNS says of these is for good.
+pub const MX_ASKED_MAX: usize = 100;
+/// Addresses tried in one visit: the hosts that it leaves out come in the next ones.
 pub const ADDRESSES_TRIED_MAX: usize = 10;
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -7,6 +7,7 @@
 mod addresses;
 pub(crate) mod bag;
 mod connection;
+mod endpoints;
 mod handover;
 pub(crate) mod job;
 mod judge;

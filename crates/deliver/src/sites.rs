@@ -189,6 +189,11 @@ impl Sites {
         true
     }
 
+    /// How often in a row nobody was reached at a next hop.
+    pub(crate) fn failures(&self, hop: &NextHop) -> u32 {
+        self.sites.get(hop).map_or(0, |site| site.failures)
+    }
+
     /// Every site may be tried at once.
     pub(crate) fn forgive(&mut self) {
         self.sleeping.clear();

@@ -9,6 +9,8 @@ use crate::testing::{TAKES, World};
 
 mod crowds;
 mod last_try;
+mod many_hosts;
+mod ours_now;
 mod out_of_turn;
 mod refused_sessions;
 mod routes;

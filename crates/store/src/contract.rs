@@ -88,6 +88,16 @@ pub trait Store: Clone + Send + Sync + 'static {
         deliveries: Vec<LocalDelivery>,
     ) -> impl Future<Output = Result<Vec<LocalOutcome>, StoreError>> + Send;
 
+    /// Gives a recipient that waits for another server to an account of ours, where it is due at once;
+    /// `why` goes into its history. Does nothing when it does not wait so.
+    fn bring_home(
+        &self,
+        lease: &Lease,
+        recipient: (ItemId, u32),
+        account: AccountId,
+        why: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Records what came of attempts.
     fn record(
         &self,

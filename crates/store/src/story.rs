@@ -159,7 +159,7 @@ pub enum EventKind {
     Crashed,
     /// The sender was told of a delay.
     Warned,
-    /// An operator had it tried at once.
+    /// Tried at once, as an operator had it, or since it goes another way now.
     Retried,
 }
 

@@ -141,6 +141,7 @@ each_backend!(
     a_walk_beside_arrivals_misses_nothing in outgoing,
     what_waits_for_one_host_is_found in outgoing,
     what_waits_for_one_host_comes_in_pages in outgoing,
+    what_was_for_another_server_comes_home in outgoing,
     an_attempt_that_died_is_written_down in outgoing,
     what_brings_the_server_down_twice_is_held in outgoing,
     an_attempt_at_what_is_held_is_written_down in outgoing,

@@ -8,6 +8,7 @@ use net::dns::Dns;
 use store::{Cursor, Due, DuePage, Lease, Store, StoreError};
 
 use super::Away;
+use super::ours::is_ours;
 use crate::limits::{IDLE_MIN, REFILLS_AT_ONCE, WINDOW};
 use crate::outcome::Ending;
 use crate::remote::trail::Trail;
@@ -40,7 +41,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             _ => Some(Duration::ZERO),
         };
         self.places[age] = page.next;
-        self.offer_all(page.due, None).await;
+        self.offer_all(lease, page.due, None).await;
         Ok(soon)
     }
 
@@ -53,7 +54,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             };
             let page = self.more(lease, &refill).await?;
             let full = page.due.len() >= refill.limit;
-            let given = self.offer_all(page.due, Some(&refill.hop)).await;
+            let given = self.offer_all(lease, page.due, Some(&refill.hop)).await;
             let next = match given.stopped {
                 Some(before) => Some(before),
                 None if full => Some(page.next.unwrap_or(refill.after)),
@@ -88,10 +89,19 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     }
 
     /// Gives recipients to their sites; `until_full` stops when there is no room for that one.
-    async fn offer_all(&mut self, all: Vec<Due>, until_full: Option<&NextHop>) -> Given {
+    async fn offer_all(
+        &mut self,
+        lease: &Lease,
+        all: Vec<Due>,
+        until_full: Option<&NextHop>,
+    ) -> Given {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
         let mut given = Given::default();
+        let (ours, all): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|due| is_ours(&due.address, &settings));
+        self.bring_home(lease, ours).await;
         for due in all {
             let Way { hop, reason } = settings.routes.way(&due.address.host, &settings.own);
             let Some(hop) = hop else {

@@ -226,7 +226,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// and stop reading.
     async fn write(&mut self, octets: &[u8]) {
         let mut sent = 0;
-        while sent < octets.len() && !self.machine.is_over() {
+        while sent < octets.len() && !self.machine.is_hushed() {
             let moved = {
                 let both = Both {
                     stream: &mut self.stream,
@@ -246,10 +246,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     self.machine.unwritten(octets.len() - sent, now);
                 }
                 Some(Ok(Moved::Got(len))) => self.take_in(len),
-                Some(Err(error)) => self.lost(&error),
+                Some(Err(error)) => self.broken(&error),
                 None => self.machine.timed_out(self.clock.now()),
             }
         }
+    }
+
+    /// Nothing can be written any more. A host that says no and goes has often been quicker than what we
+    /// write: its words are there still, and tell more than the error.
+    fn broken(&mut self, error: &io::Error) {
+        // Ends: whoever says more than one reply is not listened to any more.
+        while !self.machine.is_over() {
+            match (self.look)(&mut self.stream, &mut self.buffer) {
+                Ok(Some(len)) if len > 0 => self.take_in(len),
+                _ => break,
+            }
+        }
+        self.lost(error);
     }
 
     async fn read(&mut self) {

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_follows_from_a_refusal() {
-        use Stage::{Data, FinalDot, Mail, Rcpt, Reset};
+        use Stage::{Body, Data, FinalDot, Mail, Rcpt, Reset};
         for (stage, text, kept, others_taken, wanted) in [
             (Rcpt, "550 5.1.1 nobody", false, false, "never 5.1.1"),
             (Rcpt, "550 nobody", false, false, "never 5.0.0"),
@@ -226,6 +226,10 @@ mod tests {
             (Reset, "421 4.3.2 closing", false, false, "other host 4.3.2"),
             (Data, "421 4.3.2 closing", true, false, "other host 4.3.2"),
             (Data, "554 5.5.1 no recipients", false, false, "never 5.5.1"),
+            // Said within the body by a host that went.
+            (Body, "552 5.3.4 too large", false, false, "never 5.3.4"),
+            (Body, "451 no room", false, false, "other host 4.0.0"),
+            (Body, "421 closing", true, false, "other host 4.0.0"),
             (FinalDot, "554 5.6.0 spam", false, true, "never 5.6.0"),
             (FinalDot, "552 5.3.4 too large", false, false, "never 5.3.4"),
             (

@@ -1,6 +1,6 @@
 //! From a next hop to a session with one of its hosts: addresses in order until one is ready.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use mailtypes::{EnhancedCode, Status};
 use net::dns::Dns;
@@ -9,27 +9,22 @@ use rand::Rng;
 use store::Store;
 
 use super::connection::{Connection, NoSession};
+use super::endpoints::{self, Endpoint};
 use super::judge;
 use super::resolve::resolve;
 use super::trail::Trail;
-use crate::limits::{ADDRESSES_TRIED_MAX, CONNECT_TIMEOUT};
-use crate::route::mx::{Host, Verdict};
+use crate::limits::CONNECT_TIMEOUT;
+use crate::route::mx::Verdict;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
-
-/// One address of one host.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
-    name: String,
-    preference: Option<u16>,
-    address: SocketAddr,
-}
 
 /// The addresses to try, in order, and how far one has come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     endpoints: Vec<Endpoint>,
     next: usize,
+    /// There are more than these: nobody's no is for good.
+    incomplete: bool,
 }
 
 /// Why nobody takes the mail.
@@ -73,33 +68,22 @@ pub(crate) async fn plan<S, R: Dns, D>(
     trail: &mut Trail,
 ) -> Result<Plan, Nobody> {
     let own = shared.settings.load().own.clone();
-    match resolve(&shared.dns, &shared.clock, hop, &own, rng, trail).await {
-        Verdict::Try(hosts) => Ok(Plan {
-            endpoints: endpoints(hosts, hop.port),
-            next: 0,
-        }),
+    let visit = shared.sites().failures(hop);
+    match resolve(&shared.dns, &shared.clock, hop, &own, visit, rng, trail).await {
+        Verdict::Try(hosts) => {
+            let (endpoints, cut) = endpoints::choose(&hosts.list, hop.port, visit);
+            Ok(Plan {
+                endpoints,
+                next: 0,
+                incomplete: cut || hosts.incomplete,
+            })
+        }
         Verdict::Later(status) | Verdict::Never(status) => Err(Nobody {
             status,
             whose: Whose::Dns,
         }),
         Verdict::Ask(_) => unreachable!("resolve answers all questions"),
     }
-}
-
-fn endpoints(hosts: Vec<Host>, port: u16) -> Vec<Endpoint> {
-    let all = hosts.into_iter().flat_map(|host| {
-        let Host {
-            name,
-            preference,
-            addresses,
-        } = host;
-        addresses.into_iter().map(move |ip| Endpoint {
-            name: name.clone(),
-            preference,
-            address: SocketAddr::new(ip, port),
-        })
-    });
-    all.take(ADDRESSES_TRIED_MAX).collect()
 }
 
 /// Opens a session with the first host from where the plan stands that will have one. Those behind a
@@ -124,7 +108,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         let (ip, max) = (endpoint.address.ip(), settings.limits.per_hop);
         let Some(permit) = shared.addresses.take(ip, max) else {
             crowded.get_or_insert((ip, endpoint.preference));
-            let status = endpoint.crowded(max);
+            let status = too_many(endpoint, max);
             trail.failed(status.text.clone());
             if is_kinder(&status, worst.as_ref()) {
                 trail.blame_session(None);
@@ -163,8 +147,12 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         }
     }
     let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
+    let mut status = worst.unwrap_or_else(nothing);
+    if plan.incomplete {
+        status.code.class = 4;
+    }
     Err(Nobody {
-        status: worst.unwrap_or_else(nothing),
+        status,
         whose: crowded.map_or(whose, |(ip, _)| Whose::Crowded(ip)),
     })
 }
@@ -184,21 +172,11 @@ fn not_reached(endpoint: &Endpoint, error: &DialError) -> Status {
     Status::new(code, format!("{}: {error}", endpoint.for_people()))
 }
 
-impl Endpoint {
-    /// RFC 3463 §3.5: mail system congestion
-    fn crowded(&self, max: usize) -> Status {
-        let host = self.for_people();
-        let text = format!("{host}: this server has {max} connections to it already");
-        Status::new(EnhancedCode::new(4, 4, 5), text)
-    }
-
-    /// The name and the address, unless they are the same.
-    fn for_people(&self) -> String {
-        if self.name.starts_with('[') {
-            return self.address.to_string();
-        }
-        format!("{} [{}]", self.name, self.address.ip())
-    }
+/// RFC 3463 §3.5: mail system congestion
+fn too_many(endpoint: &Endpoint, max: usize) -> Status {
+    let host = endpoint.for_people();
+    let text = format!("{host}: this server has {max} connections to it already");
+    Status::new(EnhancedCode::new(4, 4, 5), text)
 }
 
 #[cfg(test)]

@@ -16,10 +16,11 @@ pub(crate) async fn resolve<R: Dns>(
     clock: &Clock,
     hop: &NextHop,
     own: &Own,
+    visit: u32,
     rng: &mut impl Rng,
     trail: &mut Trail,
 ) -> Verdict {
-    gather(dns, clock, hop, own, rng, trail).await.0
+    gather(dns, clock, hop, own, visit, rng, trail).await.0
 }
 
 /// As [`resolve`], with the answers that the verdict rests on.
@@ -28,15 +29,16 @@ pub(crate) async fn gather<R: Dns>(
     clock: &Clock,
     hop: &NextHop,
     own: &Own,
+    visit: u32,
     rng: &mut impl Rng,
     trail: &mut Trail,
 ) -> (Verdict, Facts) {
     let mut facts = Facts::new();
     let seed = rng.random();
-    // Ends: each round answers all its questions, and there are two rounds at most.
+    // Ends: each round answers all its questions, and there are only so many.
     loop {
         let mut same = SmallRng::seed_from_u64(seed);
-        let questions = match mx::decide(hop, own, &facts, &mut same) {
+        let questions = match mx::decide(hop, own, &facts, visit, &mut same) {
             Verdict::Ask(questions) => questions,
             verdict => return (verdict, facts),
         };

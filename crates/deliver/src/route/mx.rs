@@ -6,18 +6,17 @@
 //! Where the configuration names the hop, no answer fails mail: a name that is mistyped or has lapsed
 //! there is our own fault, and the sender's address is as good as it was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use mailtypes::dns::{Answer, DnsError, DnsName, Exchange, Kind, MxRecord, Question, Records};
+use mailtypes::dns::{Answer, DnsError, DnsName, Kind, Question, Records};
 use mailtypes::{Domain, EnhancedCode, Status};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 pub(crate) use left_out::left_out;
 
-use super::next_hop::{HopHost, NextHop, SMTP_PORT};
-use crate::limits::MX_HOSTS_MAX;
+use super::next_hop::{HopHost, NextHop};
 
 /// The answers so far.
 pub(crate) type Facts = HashMap<Question, Result<Answer, DnsError>>;
@@ -36,12 +35,21 @@ pub struct Own {
 pub(crate) enum Verdict {
     /// Ask these and decide again.
     Ask(Vec<Question>),
-    /// Try these hosts in this order: never empty.
-    Try(Vec<Host>),
+    /// Try these hosts.
+    Try(Hosts),
     /// Not now.
     Later(Status),
     /// Never.
     Never(Status),
+}
+
+/// The hosts to try.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    /// In this order: never empty.
+    pub(crate) list: Vec<Host>,
+    /// There may be more: some could not be looked up now, or were not asked about.
+    pub(crate) incomplete: bool,
 }
 
 /// A host to try.
@@ -55,18 +63,27 @@ pub(crate) struct Host {
     pub(crate) addresses: Vec<IpAddr>,
 }
 
-/// Decides which hosts to try for `hop`. Hosts of equal preference come in an order of chance; whoever
-/// asks again with more answers must bring the same chance, or other hosts may be asked about.
-pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng) -> Verdict {
+/// Decides which hosts to try for `hop` when nobody was reached in so many visits before. Hosts of equal
+/// preference come in an order of chance; whoever asks again with more answers must bring the same
+/// chance, or other hosts may be asked about.
+pub(crate) fn decide(
+    hop: &NextHop,
+    own: &Own,
+    facts: &Facts,
+    visit: u32,
+    rng: &mut impl Rng,
+) -> Verdict {
     match &hop.host {
-        HopHost::Address(ip) => Verdict::Try(vec![Host {
-            name: hop.to_string(),
-            preference: None,
-            addresses: vec![*ip],
-        }]),
+        HopHost::Address(ip) => {
+            let found = Found {
+                addresses: vec![*ip],
+                not_now: None,
+            };
+            Verdict::Try(only(hop.to_string(), found))
+        }
         HopHost::Host(name) => configured(name, facts, rng),
-        HopHost::MxOf(domain) => by_mx(domain, hop, own, facts, rng),
-        HopHost::MxOfRoute(domain) => match by_mx(domain, hop, own, facts, rng) {
+        HopHost::MxOf(domain) => by_mx(domain, hop, own, facts, visit, rng),
+        HopHost::MxOfRoute(domain) => match by_mx(domain, hop, own, facts, visit, rng) {
             Verdict::Never(status) => later(format!(
                 "the configured route by {hop} leads nowhere: {}",
                 status.text
@@ -76,7 +93,14 @@ pub(crate) fn decide(hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng
     }
 }
 
-fn by_mx(domain: &Domain, hop: &NextHop, own: &Own, facts: &Facts, rng: &mut impl Rng) -> Verdict {
+fn by_mx(
+    domain: &Domain,
+    hop: &NextHop,
+    own: &Own,
+    facts: &Facts,
+    visit: u32,
+    rng: &mut impl Rng,
+) -> Verdict {
     let question = Question {
         name: DnsName::from(domain),
         kind: Kind::Mx,
@@ -84,7 +108,7 @@ fn by_mx(domain: &Domain, hop: &NextHop, own: &Own, facts: &Facts, rng: &mut imp
     match facts.get(&question) {
         None => Verdict::Ask(vec![question]),
         Some(Err(error)) => unanswered(domain, error),
-        Some(Ok(answer)) => by_records(domain, answer, hop, own, facts, rng),
+        Some(Ok(answer)) => exchangers::decide(domain, answer, hop, own, facts, visit, rng),
     }
 }
 
@@ -95,17 +119,25 @@ fn configured(name: &Domain, facts: &Facts, rng: &mut impl Rng) -> Verdict {
     if !missing.is_empty() {
         return Verdict::Ask(missing);
     }
-    match addresses(&dns_name, facts, rng) {
-        Found::Some(addresses) => Verdict::Try(vec![Host {
-            name: name.as_str().to_owned(),
-            preference: None,
-            addresses,
-        }]),
-        Found::None => later(format!(
+    let found = addresses(&dns_name, facts, rng);
+    match &found.not_now {
+        _ if !found.addresses.is_empty() => Verdict::Try(only(name.as_str().to_owned(), found)),
+        Some(why) => later(format!("cannot find {}: {why}", name.as_str())),
+        None => later(format!(
             "the host {} of a configured route has no address",
             name.as_str()
         )),
-        Found::NotNow(why) => later(format!("cannot find {}: {why}", name.as_str())),
+    }
+}
+
+fn only(name: String, found: Found) -> Hosts {
+    Hosts {
+        list: vec![Host {
+            name,
+            preference: None,
+            addresses: found.addresses,
+        }],
+        incomplete: found.not_now.is_some(),
     }
 }
 
@@ -123,114 +155,8 @@ fn unanswered(domain: &Domain, error: &DnsError) -> Verdict {
     ))
 }
 
-fn by_records(
-    domain: &Domain,
-    answer: &Answer,
-    hop: &NextHop,
-    own: &Own,
-    facts: &Facts,
-    rng: &mut impl Rng,
-) -> Verdict {
-    let Records::Mx(records) = &answer.records else {
-        return later(format!(
-            "a wrong answer about the MX of {}",
-            domain.as_str()
-        ));
-    };
-    // RFC 7505 §3
-    if let [only] = records.as_slice()
-        && only.exchange == Exchange::Root
-    {
-        return Verdict::Never(Status::new(
-            EnhancedCode::new(5, 1, 10), // RFC 7505 §4.2
-            format!("the domain {} takes no mail (null MX)", domain.as_str()),
-        ));
-    }
-    let exchangers = exchangers(domain, records, rng);
-    if exchangers.is_empty() {
-        return no_route(format!("no MX of {} names a host", domain.as_str()));
-    }
-    let questions: Vec<_> = exchangers
-        .iter()
-        .flat_map(|(_, name)| missing(name, facts))
-        .collect();
-    if !questions.is_empty() {
-        return Verdict::Ask(questions);
-    }
-    choose(domain, &exchangers, hop, own, facts, rng)
-}
-
-/// The hosts that the records name, each once, in the order to try. RFC 5321 §5.1: an empty answer
-/// means the domain itself.
-fn exchangers(domain: &Domain, records: &[MxRecord], rng: &mut impl Rng) -> Vec<(u16, DnsName)> {
-    if records.is_empty() {
-        return vec![(0, DnsName::from(domain))];
-    }
-    let mut hosts: Vec<_> = records
-        .iter()
-        .filter_map(|record| match &record.exchange {
-            Exchange::Host(name) => Some((record.preference, name.clone())),
-            // RFC 7505 §3: a null MX beside others says nothing.
-            Exchange::Root | Exchange::Bad(_) => None,
-        })
-        .collect();
-    hosts.sort();
-    // The best preference of each counts.
-    let mut seen = HashSet::new();
-    hosts.retain(|(_, name)| seen.insert(name.clone()));
-    // Chance before the cut: among many equals each one gets its share.
-    hosts.shuffle(rng);
-    hosts.sort_by_key(|(preference, _)| *preference);
-    hosts.truncate(MX_HOSTS_MAX);
-    hosts
-}
-
-fn choose(
-    domain: &Domain,
-    exchangers: &[(u16, DnsName)],
-    hop: &NextHop,
-    own: &Own,
-    facts: &Facts,
-    rng: &mut impl Rng,
-) -> Verdict {
-    let mut hosts = Vec::new();
-    let mut not_now = None;
-    let mut ourselves = None;
-    for (preference, name) in exchangers {
-        let found = addresses(name, facts, rng);
-        if hop.port == SMTP_PORT && is_us(name, &found, own) {
-            ourselves = Some(*preference);
-            break;
-        }
-        match found {
-            Found::Some(addresses) => hosts.push(Host {
-                name: name.as_str().to_owned(),
-                preference: Some(*preference),
-                addresses,
-            }),
-            Found::None => {}
-            Found::NotNow(why) => not_now = Some(format!("cannot find {}: {why}", name.as_str())),
-        }
-    }
-    // RFC 5321 §5.1: never to one that is no better than ourselves.
-    if let Some(own_preference) = ourselves {
-        hosts.retain(|host| host.preference < Some(own_preference));
-    }
-    let domain = domain.as_str();
-    match (hosts.is_empty(), not_now, ourselves) {
-        (false, ..) => Verdict::Try(hosts),
-        (true, Some(why), _) => later(why),
-        (true, None, Some(_)) => Verdict::Never(Status::new(
-            EnhancedCode::new(5, 4, 6),
-            format!("the MX records of {domain} lead back to this server, which is not its home"),
-        )),
-        (true, None, None) => no_route(format!("no mail exchanger of {domain} has an address")),
-    }
-}
-
 fn is_us(name: &DnsName, found: &Found, own: &Own) -> bool {
-    name.as_str() == own.hostname.as_str()
-        || matches!(found, Found::Some(addresses) if addresses.iter().any(|ip| own.has(*ip)))
+    name.as_str() == own.hostname.as_str() || found.addresses.iter().any(|ip| own.has(*ip))
 }
 
 impl Own {
@@ -241,10 +167,11 @@ impl Own {
     }
 }
 
-enum Found {
-    Some(Vec<IpAddr>),
-    None,
-    NotNow(String),
+/// The addresses of a host as far as they are known.
+struct Found {
+    addresses: Vec<IpAddr>,
+    /// Why there may be more.
+    not_now: Option<String>,
 }
 
 /// What the answers say about the addresses of a host: IPv6 and IPv4 in turn, each kind in an order of
@@ -274,10 +201,9 @@ fn addresses(name: &DnsName, facts: &Facts, rng: &mut impl Rng) -> Found {
             break;
         }
     }
-    match (in_turn.is_empty(), not_now) {
-        (false, _) => Found::Some(in_turn),
-        (true, Some(why)) => Found::NotNow(why),
-        (true, None) => Found::None,
+    Found {
+        addresses: in_turn,
+        not_now,
     }
 }
 
@@ -305,6 +231,7 @@ fn no_route(text: String) -> Verdict {
     Verdict::Never(Status::new(EnhancedCode::new(5, 4, 4), text))
 }
 
+mod exchangers;
 mod left_out;
 #[cfg(test)]
 mod tests;

@@ -70,6 +70,27 @@ async fn where_no_host_takes_mail_all_of_it_comes_back() {
     assert_eq!(world.hosts.dialed().len(), 2);
 }
 
+/// RFC 5321 §5.1: the other one may be well.
+#[tokio::test]
+async fn a_no_for_good_is_none_while_another_host_cannot_be_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world
+        .dns
+        .set("MX far.example 86400 10 a.far.example, 20 b.far.example");
+    world.dns.set("A a.far.example 86400 192.0.2.1");
+    world.dns.set("A b.far.example !servfail");
+    world.hosts.set("192.0.2.1:25", NO_MAIL);
+    let task = world.start();
+    let item = world.accept_many(1, &["x@far.example"]).await[0];
+    let recipient = world.attempted(item, 1).await.recipients.remove(0);
+    assert_eq!(recipient.state, RecipientState::Queued);
+    let status = recipient.status.unwrap().to_string();
+    assert!(status.starts_with("4."), "{status}");
+    assert!(status.ends_with("521 no mail here"), "{status}");
+    world.end(task).await;
+}
+
 #[tokio::test]
 async fn a_report_at_the_end_of_its_time_names_the_refusal() {
     let folder = tempfile::tempdir().unwrap();

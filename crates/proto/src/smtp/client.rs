@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use mailtypes::{BodyType, Timestamp};
 
-use super::limits::{CLIENT_BLOCK_LEN, CLIENT_WRITE_LEN, EXCHANGES_MAX};
+use super::limits::{CLIENT_BLOCK_LEN, CLIENT_LEAVE_WAIT, CLIENT_WRITE_LEN, EXCHANGES_MAX};
 
 pub use capabilities::Capabilities;
 pub use event::{
@@ -69,6 +69,9 @@ enum Phase {
     Transaction,
     /// The body goes out.
     Body(Stuffing),
+    /// The server has said no before it had all of the body: nothing more goes out. It counts when the
+    /// server goes.
+    SaidNo(ServerReply),
     /// QUIT was said.
     Quitting,
     /// Nothing any more; when all is said, the session ends.
@@ -151,7 +154,9 @@ impl Client {
             LostBy::Closed => Lost::Closed,
             LostBy::Error(error) => Lost::Error(error),
         };
-        self.fail(&why, now);
+        if !self.left_with_a_no() {
+            self.fail(&why, now);
+        }
     }
 
     /// What to do next.
@@ -182,15 +187,19 @@ impl Client {
 
     /// When to call [`timed_out`](Self::timed_out), unless something comes before.
     pub fn deadline(&self) -> Timestamp {
-        match self.waits_for() {
-            Some(stage) => self.waiting_since + self.settings.timeout(stage),
-            None => NEVER,
+        match (&self.phase, self.waits_for()) {
+            (Phase::SaidNo(_), _) => self.waiting_since + CLIENT_LEAVE_WAIT,
+            (_, Some(stage)) => self.waiting_since + self.settings.timeout(stage),
+            (_, None) => NEVER,
         }
     }
 
     /// The deadline has passed. Does nothing when it has not.
     pub fn timed_out(&mut self, now: Timestamp) {
         if now < self.deadline() {
+            return;
+        }
+        if self.stayed_after_a_no() {
             return;
         }
         if let Some(stage) = self.waits_for() {
@@ -206,6 +215,11 @@ impl Client {
     /// Whether the conversation has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over)
+    }
+
+    /// Whether what has not gone out yet should not go out any more.
+    pub fn is_hushed(&self) -> bool {
+        matches!(self.phase, Phase::Over | Phase::SaidNo(_))
     }
 
     /// Whether more of the body is wanted.
@@ -313,7 +327,7 @@ impl Client {
             Phase::Ready => self.say_quit(now),
             Phase::Quitting | Phase::Over => {}
             // Nobody is left without an answer.
-            Phase::Opening | Phase::Transaction | Phase::Body(_) => {
+            Phase::Opening | Phase::Transaction | Phase::Body(_) | Phase::SaidNo(_) => {
                 self.fail(&Lost::Abandoned, now);
             }
         }
@@ -355,6 +369,7 @@ impl Client {
     fn waits_for(&self) -> Option<Stage> {
         match (&self.phase, self.awaited.front()) {
             (Phase::Over, _) => None,
+            (Phase::SaidNo(_), _) => Some(Stage::Body),
             _ if self.body_goes_out() => Some(Stage::Body),
             (_, Some(awaited)) => Some(awaited.command.stage()),
             // Half a reply that nobody asked for: it must not hold the session for ever.

@@ -56,6 +56,9 @@ pub const CLIENT_WRITE_LEN: usize = 64 * 1024;
 /// octet now and then, which a plain timer of each write lets live for ever, uses it up.
 /// RFC 5321 §4.5.3.2.5
 pub const CLIENT_BLOCK_LEN: u64 = 16 * 1024;
+/// How long a client waits for a server to go that has said no within a body; one that stays is not
+/// believed.
+pub const CLIENT_LEAVE_WAIT: Duration = Duration::from_secs(5);
 /// Commands and replies that a client remembers until it is asked for them, the first ones: a
 /// transaction with [`RCPT_PIPELINED_MAX`] recipients, and what goes before and behind these.
 pub const EXCHANGES_MAX: usize = RCPT_PIPELINED_MAX + 20;

@@ -8,8 +8,8 @@ use mailtypes::{Host, ItemId, Mailbox};
 use rusqlite::Connection;
 
 use super::orders::{
-    Accept, AddAccount, Begin, DeliverLocal, Operate, Record, RemoveAccount, RemoveAlias,
-    RenewLease, Report, SetAlias, SetDelivery, SetPassword, Suppress, TakeLease,
+    Accept, AddAccount, Begin, BringHome, DeliverLocal, Operate, Record, RemoveAccount,
+    RemoveAlias, RenewLease, Report, SetAlias, SetDelivery, SetPassword, Suppress, TakeLease,
 };
 use super::{Embedded, queries};
 use crate::item::{
@@ -151,6 +151,23 @@ impl Store for Embedded {
             });
         }
         Ok(outcomes)
+    }
+
+    async fn bring_home(
+        &self,
+        lease: &Lease,
+        (item, recipient): (ItemId, u32),
+        account: AccountId,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let order = BringHome {
+            lease: lease.clone(),
+            item,
+            recipient,
+            account,
+            why: why.to_owned(),
+        };
+        self.inner.writer.carry_out(order).await
     }
 
     async fn record(&self, lease: &Lease, attempts: Vec<Attempt>) -> Result<(), StoreError> {

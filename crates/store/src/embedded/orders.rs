@@ -3,6 +3,7 @@
 mod accept;
 mod ask;
 mod begin;
+mod bring_home;
 mod deliver;
 mod directory;
 mod lease;
@@ -17,6 +18,7 @@ mod settle;
 pub(crate) use accept::Accept;
 pub(crate) use ask::Ask;
 pub(crate) use begin::Begin;
+pub(crate) use bring_home::BringHome;
 pub(crate) use deliver::DeliverLocal;
 pub(crate) use directory::{
     AddAccount, RemoveAccount, RemoveAlias, SetAlias, SetDelivery, SetPassword,

@@ -187,6 +187,40 @@ async fn at_far<S: Store>(
     (page.due.iter().map(|due| due.item).collect(), page.next)
 }
 
+pub(crate) async fn what_was_for_another_server_comes_home(mut backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let ann = account(&store, "ann@example.org").await;
+    let id = accept(&store, b"x", &FAR).await;
+    let stale = Lease {
+        epoch: held.epoch - 1,
+        ..held.clone()
+    };
+    let home = store.bring_home(&stale, (id, 0), ann, "it is ours").await;
+    assert!(matches!(home, Err(store::StoreError::LeaseLost)));
+    for _ in 0..2 {
+        let home = store.bring_home(&held, (id, 0), ann, "it is ours").await;
+        home.unwrap();
+    }
+    drop(store);
+    backend.restart();
+    let store = backend.store();
+    let held = lease(&store).await;
+    let page = store.due(&held, Lane::Here, None, 10).await.unwrap();
+    assert_eq!(page.due[0].destination, Destination::Account(ann));
+    assert_eq!(deliver_due(&store, &held).await.len(), 1);
+    store
+        .bring_home(&held, (id, 0), ann, "too late")
+        .await
+        .unwrap();
+    let story = store.story(id).await.unwrap().unwrap();
+    let events: Vec<_> = story.events.iter().map(|e| (e.kind, &*e.detail)).collect();
+    assert_eq!(events[0], (EventKind::Retried, "it is ours"));
+    assert_eq!(events[1].0, EventKind::Delivered);
+    assert_eq!(events.len(), 2);
+    assert_books_balance(&store).await;
+}
+
 pub(crate) async fn an_attempt_that_died_is_written_down(mut backend: impl Backend) {
     let store = backend.store();
     let held = lease(&store).await;

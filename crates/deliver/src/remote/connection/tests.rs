@@ -7,6 +7,8 @@ use super::*;
 use crate::remote::addresses::Addresses;
 use crate::testing::due;
 
+mod gone;
+
 /// A piece as the store gives them, and the lines that it is made of.
 const PIECE: usize = 256 * 1024;
 const LINE: &str = "sixteen octets\r\n";
@@ -85,26 +87,28 @@ async fn hear(stream: &mut DuplexStream, lines: usize) {
     }
 }
 
+async fn opened<D: Dial>(dial: &D, clock: &Clock, address: SocketAddr) -> Connection<D::Stream> {
+    let permit = Addresses::default().take(address.ip(), 1).unwrap();
+    let mut trail = Trail::default();
+    let opened = Connection::open(
+        dial,
+        clock,
+        Arc::default(),
+        "mx.example.net".to_owned(),
+        (address, permit),
+        clock.now() + Duration::from_secs(10),
+        &mut trail,
+    );
+    opened.await.ok().unwrap()
+}
+
 /// Sends a body of so many pieces; the answer, and the octets that the host was given.
 async fn sent(host: SlowHost, pieces: &[usize]) -> (RecipientAnswer, usize) {
     let clock = Clock::manual(Timestamp::EPOCH);
     let (ours, theirs) = tokio::io::duplex(SIP);
     let host = tokio::spawn(host.play(theirs, clock.clone()));
-    let address: SocketAddr = "192.0.2.1:25".parse().unwrap();
-    let permit = Addresses::default().take(address.ip(), 1).unwrap();
     let dial = Only(Arc::new(Mutex::new(Some(ours))));
-    let mut connection = Connection::open(
-        &dial,
-        &clock,
-        Arc::default(),
-        "mx.example.net".to_owned(),
-        (address, permit),
-        clock.now(),
-        &mut Trail::default(),
-    )
-    .await
-    .ok()
-    .unwrap();
+    let mut connection = opened(&dial, &clock, "192.0.2.1:25".parse().unwrap()).await;
     let job = Job::new(due(0), "test".to_owned());
     connection.machine.send(job.mail(), clock.now());
     assert!(matches!(

@@ -1,6 +1,9 @@
 //! Why hosts that MX records name are not tried, for people.
 
+use mailtypes::dns::{Exchange, MxRecord};
+
 use super::*;
+use crate::route::next_hop::SMTP_PORT;
 
 /// Each exchanger that is passed over for good, its preference, and why. RFC 5321 §5.1
 pub(crate) fn left_out(
@@ -44,9 +47,12 @@ pub(crate) fn left_out(
                     (Some(own), _) if record.preference >= own => {
                         Some(format!("equal to or worse than this server (MX {own})"))
                     }
-                    (_, Found::None) => Some("it has no address".to_owned()),
-                    (_, Found::NotNow(why)) => Some(why.clone()),
-                    (_, Found::Some(_)) => None,
+                    _ if !found.addresses.is_empty() => None,
+                    _ if !missing(name, facts).is_empty() => Some("not asked".to_owned()),
+                    (_, Found { not_now, .. }) => {
+                        let why = not_now.clone();
+                        Some(why.unwrap_or_else(|| "it has no address".to_owned()))
+                    }
                 };
                 (name.as_str().to_owned(), why)
             }

@@ -1,9 +1,14 @@
+use std::collections::HashSet;
 use std::time::Duration;
 
+use mailtypes::dns::{Exchange, MxRecord};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::*;
+use crate::limits::MX_HOSTS_MAX;
+
+mod many;
 
 /// A small zone: `MX example.org = 10 a.example, 20 b.example`, `A a.example = 192.0.2.1`.
 /// `!` stands for SERVFAIL, `?` for a name that does not exist; nothing for no such records.
@@ -70,7 +75,11 @@ fn mx_of(domain: &str) -> NextHop {
 
 fn decided(hop: &NextHop, zone: &[&str]) -> String {
     let mut rng = SmallRng::seed_from_u64(1);
-    match decide(hop, &own(), &facts(zone), &mut rng) {
+    in_words(decide(hop, &own(), &facts(zone), 0, &mut rng))
+}
+
+fn in_words(verdict: Verdict) -> String {
+    match verdict {
         Verdict::Ask(questions) => {
             let texts: Vec<String> = questions
                 .iter()
@@ -79,10 +88,14 @@ fn decided(hop: &NextHop, zone: &[&str]) -> String {
             format!("ask {}", texts.join(", "))
         }
         Verdict::Try(hosts) => {
-            let texts: Vec<String> = hosts
+            let mut texts: Vec<String> = hosts
+                .list
                 .iter()
                 .map(|host| format!("{} {:?}", host.name, host.addresses))
                 .collect();
+            if hosts.incomplete {
+                texts.push("perhaps more".to_owned());
+            }
             texts.join(", ")
         }
         Verdict::Later(status) => format!("later {status}"),
@@ -136,8 +149,8 @@ fn equals_come_in_an_order_of_chance() {
     ));
     let hop = mx_of("example.org");
     let mut rng = SmallRng::seed_from_u64(1);
-    let mut first = |_| match decide(&hop, &own(), &facts, &mut rng) {
-        Verdict::Try(hosts) => hosts[0].name.clone(),
+    let mut first = |_| match decide(&hop, &own(), &facts, 0, &mut rng) {
+        Verdict::Try(hosts) => hosts.list[0].name.clone(),
         other => panic!("{other:?}"),
     };
     let firsts: Vec<String> = (0..100).map(&mut first).collect();
@@ -167,7 +180,7 @@ fn of_many_equals_each_gets_its_share() {
     for seed in 0..20 {
         let again = || {
             let mut rng = SmallRng::seed_from_u64(seed);
-            decide(&hop, &own(), &facts, &mut rng)
+            decide(&hop, &own(), &facts, 0, &mut rng)
         };
         assert_eq!(again(), again(), "the same chance asks the same");
         let Verdict::Ask(questions) = again() else {
@@ -230,7 +243,16 @@ fn hosts_without_addresses_are_passed_over() {
         &zone(mx, &[gone, B]),
         "b.example [192.0.2.2]",
     );
-    check("example.org", &zone(mx, &[ill, B]), "b.example [192.0.2.2]");
+    check(
+        "example.org",
+        &zone(mx, &[ill, B]),
+        "b.example [192.0.2.2], perhaps more",
+    );
+    check(
+        "example.org",
+        &zone("MX example.org = 20 a.example, 10 b.example", &[ill, B]),
+        "b.example [192.0.2.2], perhaps more",
+    );
     let only = "MX example.org = 10 a.example";
     check(
         "example.org",
@@ -255,7 +277,7 @@ fn one_family_is_enough() {
     check(
         "a.example",
         &zone("MX a.example =", &[six]),
-        "a.example [2001:db8::1]",
+        "a.example [2001:db8::1], perhaps more",
     );
     let both = ["A a.example = 192.0.2.1", "AAAA a.example = 2001:db8::1"];
     check(
@@ -283,6 +305,9 @@ fn never_to_one_that_is_no_better_than_ourselves() {
         "MX example.org = 10 b.example, 10 mx.home.example",
     ] {
         check("example.org", &zone(mx, &[SELF, B]), looped);
+        // Whoever is no better than ourselves says nothing.
+        let ill = ["A b.example = !", "AAAA b.example ="];
+        check("example.org", &zone(mx, &[SELF, ill]), looped);
     }
     // Another name for one of our addresses, and loopback.
     for address in ["192.0.2.99", "127.0.0.2"] {
@@ -363,10 +388,10 @@ fn each_address_of_a_host_is_first_some_time() {
     let mut first_four = HashSet::new();
     for seed in 0..200 {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let Verdict::Try(hosts) = decide(&hop, &own(), &facts(&zone), &mut rng) else {
+        let Verdict::Try(hosts) = decide(&hop, &own(), &facts(&zone), 0, &mut rng) else {
             panic!("a host with addresses");
         };
-        let addresses = &hosts[0].addresses;
+        let addresses = &hosts.list[0].addresses;
         assert_eq!(addresses.len(), 19);
         let kinds: Vec<bool> = addresses.iter().map(IpAddr::is_ipv6).collect();
         assert_eq!(kinds[..6], [true, false, true, false, true, false]);

@@ -48,6 +48,35 @@ impl Client {
         self.end();
     }
 
+    /// A no before the server had all of the body: whoever means it goes.
+    pub(super) fn hush(&mut self, reply: ServerReply, now: Timestamp) {
+        self.phase = Phase::SaidNo(reply);
+        self.waiting_since = now;
+        self.awaited.clear();
+        self.out.clear();
+    }
+
+    /// The server goes: when it has said no within the body, that was its answer.
+    pub(super) fn left_with_a_no(&mut self) -> bool {
+        let Phase::SaidNo(reply) = &self.phase else {
+            return false;
+        };
+        let (stage, reply) = (Stage::Body, reply.clone());
+        self.part(RecipientAnswer::Refused { stage, reply });
+        self.end();
+        true
+    }
+
+    /// The server does not go: when it has said no within the body, that was out of turn.
+    pub(super) fn stayed_after_a_no(&mut self) -> bool {
+        let Phase::SaidNo(reply) = &self.phase else {
+            return false;
+        };
+        let why = Lost::OutOfTurn(reply.to_string());
+        self.lose(Stage::Body, &why, false);
+        true
+    }
+
     /// The connection has ended, or must.
     pub(super) fn fail(&mut self, why: &Lost, now: Timestamp) {
         if self.is_over() {

@@ -51,7 +51,8 @@ impl Client {
     }
 
     /// A reply to nothing, or to what has not been said yet: a farewell, or out of turn. It tells
-    /// nothing about the message under way.
+    /// nothing about the message under way, but for a no before the end of its body with which the
+    /// server goes.
     fn take_unasked(&mut self, reply: ServerReply, now: Timestamp) {
         self.remember(Exchange {
             command: "(unasked)".to_owned(),
@@ -61,7 +62,16 @@ impl Client {
         });
         let stage = self.waits_for().unwrap_or(Stage::Mail);
         if reply.code() == 421 {
-            return self.sent_away(stage, reply);
+            if !self.left_with_a_no() {
+                self.sent_away(stage, reply);
+            }
+            return;
+        }
+        if self.stayed_after_a_no() {
+            return;
+        }
+        if reply.code() >= 400 && self.body_goes_out() {
+            return self.hush(reply, now);
         }
         let why = Lost::OutOfTurn(reply.to_string());
         self.lose(stage, &why, self.dot_sent());
