@@ -35,6 +35,8 @@ pub(crate) struct Away<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     /// Knows what addresses of ours mean.
     addressing: Arc<dyn Addressing>,
+    /// Wakes the one who brings mail to mailboxes.
+    here: Arc<Notify>,
     workers: JoinSet<()>,
     hired: std::collections::HashMap<Id, Hired>,
     /// How far the lanes of the queue have been gone through.
@@ -57,11 +59,13 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     pub(crate) fn new(
         shared: Arc<Shared<S, R, D>>,
         addressing: Arc<dyn Addressing>,
+        here: Arc<Notify>,
         rng: SmallRng,
     ) -> Self {
         Self {
             shared,
             addressing,
+            here,
             workers: JoinSet::new(),
             hired: std::collections::HashMap::new(),
             places: ByAge::default(),
@@ -137,8 +141,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
-        self.call_next();
-        self.send_uncalled_away(began).await;
+        self.call_next(began);
+        self.clear_lines(began).await;
         let more = self.refill(&lease).await?;
         let fresh = self.walk(&lease, Age::Fresh, began).await?;
         let again = self.walk(&lease, Age::Again, began).await?;
@@ -211,7 +215,12 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             return;
         };
         match hired.id {
-            Some(id) => self.shared.sites().leave(id),
+            Some(id) => {
+                let kept = self.shared.sites().leave(id);
+                if let Some(ip) = kept {
+                    self.shared.addresses.leave_line(ip, &hired.hop);
+                }
+            }
             None => self.suspects.done(),
         }
         self.shared.trouble().tries(false);

@@ -120,9 +120,10 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
         let mut fork = || SmallRng::seed_from_u64(rng.random());
         let reporter = Reporter::new(Arc::clone(&shared), Arc::clone(&addressing));
         let here = Here::new(Arc::clone(&shared), reporter, fork());
-        let away = Away::new(Arc::clone(&shared), addressing, fork());
-        let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
         let (here_wake, away_wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let home = Arc::clone(&here_wake);
+        let away = Away::new(Arc::clone(&shared), addressing, home, fork());
+        let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
         let (done, ended) = watch::channel(false);
         let recording = tokio::spawn(recorder.run(ended));
         let recorded = async {

@@ -43,6 +43,8 @@ pub const POLL: Duration = Duration::from_secs(30);
 pub const IDLE_MIN: Duration = Duration::from_millis(10);
 /// The queue is looked at no more often than this, each part of it, when the last look found nothing.
 pub const ROUND_EVERY: Duration = Duration::from_millis(5);
+/// How long mail for a domain that has become ours waits after a fault of our own.
+pub const HOME_PAUSE: Duration = Duration::from_mins(1);
 /// How long a lease lasts; it is renewed when half of it is over. What is left then is more than
 /// the longest wait behind a final dot.
 pub const LEASE: Duration = Duration::from_mins(30);
@@ -88,6 +90,8 @@ pub const MESSAGES_WHILE_WANTED: u32 = 100;
 pub const LINE_WAIT: Duration = Duration::from_secs(60);
 /// How long the mail of one that was not called in that time is left alone.
 pub const LINE_PAUSE: Duration = Duration::from_secs(60);
+/// How long a place is kept for one that was called.
+pub const CALLED_WAIT: Duration = Duration::from_secs(10);
 /// Next hops that stand in line. With what each may have in memory there is room for others.
 pub const LINES_MAX: usize = 100;
 /// How long an open connection waits for more mail.

@@ -71,9 +71,7 @@ pub(crate) fn outcome(
         },
         Ending::Untried(status, until) => {
             let until = until + schedule.jitter(until.since(now), rng);
-            // Nothing is given up without a try.
-            let again = schedule.next(due.accepted, due.attempts, now, rng);
-            Outcome::Postponed(status, again.unwrap_or(now).min(until))
+            Outcome::Postponed(status, schedule.not_beyond(due.accepted, until, now))
         }
     }
 }
@@ -138,13 +136,17 @@ mod tests {
             told.to_string(),
             "5.4.7 given up after 5 days; the last try: 4.4.1 nobody there"
         );
-        let mut end = |ending, millis| after(1, ending, millis);
         let until = Timestamp::from_millis(five_days + 60_000);
-        assert_eq!(
-            end(Ending::Untried(status.clone(), until), five_days),
-            Outcome::Postponed(status.clone(), Timestamp::from_millis(five_days)),
-            "nobody has tried"
-        );
+        let mut untried = |millis| match after(0, Ending::Untried(status.clone(), until), millis) {
+            Outcome::Postponed(_, again) => again,
+            other => panic!("nobody has tried: {other:?}"),
+        };
+        let four_hours = Timestamp::from_millis(4 * 3_600_000);
+        assert_eq!(untried(0), four_hours, "the warning comes with a try");
+        let last = Timestamp::from_millis(five_days);
+        assert_eq!(untried(five_days - 1), last, "and so does the end");
+        assert!(untried(five_days) >= until, "which waits too");
+        let mut end = |ending, millis| after(1, ending, millis);
         let stopped = Ending::Stopped(status.clone());
         let at = Timestamp::from_millis(five_days);
         assert_eq!(

@@ -50,16 +50,17 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                     continue;
                 }
             }
-            while !told.is_empty() {
-                self.record(group(&mut told)).await;
+            let made = told.drain(..).map(|told| self.attempt(told));
+            let mut made: Vec<_> = made.collect();
+            while !made.is_empty() {
+                self.record(group(&mut made)).await;
             }
             self.shared.changed.notify_one();
         }
     }
 
-    async fn record(&mut self, told: Vec<Told>) {
-        let (dues, attempts): (Vec<Due>, Vec<Attempt>) =
-            told.into_iter().map(|told| self.attempt(told)).unzip();
+    async fn record(&mut self, made: Vec<(Due, Attempt)>) {
+        let (dues, attempts): (Vec<Due>, Vec<Attempt>) = made.into_iter().unzip();
         let mut failures = 0;
         loop {
             let Some(lease) = self.leases.borrow_and_update().clone() else {
@@ -118,16 +119,16 @@ impl<S: Store, R, D> Recorder<S, R, D> {
     }
 }
 
-/// Takes as many off the front as are recorded together: their trails may be long.
-fn group(told: &mut Vec<Told>) -> Vec<Told> {
+/// Takes as many off the front as are recorded together: their texts may be long.
+fn group(made: &mut Vec<(Due, Attempt)>) -> Vec<(Due, Attempt)> {
     let mut octets = 0;
-    let fit = told.iter().take_while(|one| {
-        octets += one.trail.as_ref().map_or(0, String::len);
+    let fit = made.iter().take_while(|(_, attempt)| {
+        octets += attempt.weight();
         octets <= RECORD_OCTETS_MAX
     });
-    let len = fit.count().max(1).min(told.len());
-    let rest = told.split_off(len);
-    std::mem::replace(told, rest)
+    let len = fit.count().max(1).min(made.len());
+    let rest = made.split_off(len);
+    std::mem::replace(made, rest)
 }
 
 /// How often a server that stops tries again to record outcomes.
@@ -136,7 +137,6 @@ const LAST_TRIES: u32 = 3;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Ending;
     use crate::testing::due;
 
     #[test]
@@ -148,16 +148,21 @@ mod tests {
             (&[MAX / 2, MAX / 2, 1], &[2, 1]),
             (&[MAX + 1, 0, MAX, MAX], &[1, 2, 1]),
         ] {
-            let told = |len: &usize| Told {
-                due: due(0),
-                ending: Ending::Crashed,
-                detail: String::new(),
-                trail: (*len > 0).then(|| "x".repeat(*len)),
+            let made = |len: &usize| {
+                let due = due(0);
+                let attempt = Attempt {
+                    item: due.item,
+                    recipient: due.recipient,
+                    outcome: Outcome::Crashed(due.due),
+                    detail: String::new(),
+                    trail: (*len > 0).then(|| "x".repeat(*len)),
+                };
+                (due, attempt)
             };
-            let mut told: Vec<Told> = trails.iter().map(told).collect();
+            let mut made: Vec<_> = trails.iter().map(made).collect();
             let mut found = Vec::new();
-            while !told.is_empty() {
-                found.push(group(&mut told).len());
+            while !made.is_empty() {
+                found.push(group(&mut made).len());
             }
             assert_eq!(found, groups, "{trails:?}");
         }

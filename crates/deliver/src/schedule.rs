@@ -48,10 +48,19 @@ impl Schedule {
         if self.is_over(accepted, now) {
             return (made == 0).then_some(next);
         }
-        let end = accepted + self.lifetime;
-        let warning = self.warning.map(|warning| accepted + warning);
-        let warning = warning.filter(|at| *at > now);
-        Some(next.min(end).min(warning.unwrap_or(next)))
+        Some(self.not_beyond(accepted, next, now))
+    }
+
+    /// A time to wait until, but for the moments ahead at which the sender is to be told something.
+    pub(crate) fn not_beyond(
+        &self,
+        accepted: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Timestamp {
+        let moments = [self.warning, Some(self.lifetime)];
+        let moments = moments.into_iter().flatten().map(|span| accepted + span);
+        moments.filter(|at| *at > now).fold(until, Timestamp::min)
     }
 
     /// Whether an attempt at `now` is the last one.

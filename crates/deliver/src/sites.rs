@@ -29,6 +29,7 @@ use age::{Age, ByAge};
 use hiring::Worker;
 pub(crate) use hiring::{Failed, WorkerId};
 use in_hand::InHand;
+pub(crate) use lines::{Gone, Stands};
 pub(crate) use more::Refill;
 pub(crate) use site::Down;
 use site::Site;

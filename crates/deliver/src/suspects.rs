@@ -37,18 +37,21 @@ impl Suspects {
 
     /// The next one to try, when its time has come. It counts until [`Suspects::done`].
     pub(crate) fn take(&mut self, now: Timestamp) -> Option<Suspect> {
-        let ripe = |queue: &VecDeque<(Timestamp, Suspect)>| {
-            queue.front().is_some_and(|(at, _)| *at <= now)
-        };
-        let queue = if ripe(&self.waiting) && self.under_way < SUSPECTS_AT_ONCE {
-            &mut self.waiting
-        } else if self.waiting.is_empty() && ripe(&self.alone) && self.under_way == 0 {
-            &mut self.alone
-        } else {
+        let (at, _) = self.line()?.front()?;
+        if *at > now {
             return None;
-        };
+        }
+        let (_, suspect) = self.line()?.pop_front()?;
         self.under_way += 1;
-        queue.pop_front().map(|(_, suspect)| suspect)
+        Some(suspect)
+    }
+
+    /// Those of whom one may be tried, as far as the others are concerned.
+    fn line(&mut self) -> Option<&mut VecDeque<(Timestamp, Suspect)>> {
+        if !self.waiting.is_empty() {
+            return (self.under_way < SUSPECTS_AT_ONCE).then_some(&mut self.waiting);
+        }
+        (self.under_way == 0).then_some(&mut self.alone)
     }
 
     /// One was tried.
@@ -56,11 +59,10 @@ impl Suspects {
         self.under_way -= 1;
     }
 
-    /// How long until the next one may be tried.
-    pub(crate) fn next(&self, now: Timestamp) -> Duration {
-        let fronts = [self.waiting.front(), self.alone.front()];
-        let times = fronts.into_iter().flatten().map(|(at, _)| at.since(now));
-        times.min().unwrap_or(POLL)
+    /// How long until the next one may be tried, unless one that is under way has to end first.
+    pub(crate) fn next(&mut self, now: Timestamp) -> Duration {
+        let front = self.line().and_then(|line| line.front());
+        front.map_or(POLL, |(at, _)| at.since(now))
     }
 }
 

@@ -283,6 +283,21 @@ pub struct Attempt {
     pub trail: Option<String>,
 }
 
+impl Attempt {
+    /// About how many octets are written down of it.
+    pub fn weight(&self) -> usize {
+        let status = match &self.outcome {
+            Outcome::Delivered(status)
+            | Outcome::Deferred(status, _)
+            | Outcome::Postponed(status, _)
+            | Outcome::Failed(status) => status.text.len(),
+            Outcome::Crashed(_) => 0,
+        };
+        // With the recipient, and in the history.
+        2 * status + self.detail.len() + self.trail.as_ref().map_or(0, String::len)
+    }
+}
+
 /// What came of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -12,6 +12,7 @@ use net::dns::Dns;
 use store::{AccountId, Addressing, Destination, Due, Lease, NewRecipient, NotAddressed, Store};
 
 use super::Away;
+use crate::limits::HOME_PAUSE;
 use crate::outcome::Ending;
 use crate::remote::trail::Trail;
 use crate::settings::Settings;
@@ -33,24 +34,44 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let meant = meant(Arc::clone(&self.addressing), due.address.clone()).await;
         let host = &due.address.host;
-        let (code, why) = match account(meant) {
+        let ending = match account(meant) {
             Ok(account) => {
                 let why = format!("{host} is a domain of ours now");
                 let key = (due.item, due.recipient);
                 let home = self.shared.store.bring_home(lease, key, account, &why);
                 match home.await {
-                    Ok(()) => return self.shared.done_with(std::iter::once(&due)),
-                    Err(error) => (0, error.to_string()),
+                    Ok(()) => {
+                        self.here.notify_one();
+                        return self.shared.done_with(std::iter::once(&due));
+                    }
+                    Err(error) => self.our_trouble(host, &error.to_string()),
                 }
             }
-            Err(why) => (5, why),
+            Err(Astray::Trouble(why)) => self.our_trouble(host, &why),
+            // RFC 3463 §3.4: system incorrectly configured
+            Err(Astray::Nobody(why)) => Ending::Later(but(host, 5, &why)),
         };
-        // RFC 3463 §3.4: system incorrectly configured, or our own trouble
-        let text = format!("{host} is a domain of ours now, but {why}");
-        let status = Status::new(EnhancedCode::new(4, 3, code), text);
         let trail = Trail::new("this server".to_owned(), "a domain of ours".to_owned());
-        self.shared.tell(due, Ending::Later(status), &trail).await;
+        self.shared.tell(due, ending, &trail).await;
     }
+
+    /// A fault of our own is no attempt.
+    fn our_trouble(&self, host: &Host, why: &str) -> Ending {
+        Ending::Untried(but(host, 0, why), self.shared.clock.now() + HOME_PAUSE)
+    }
+}
+
+fn but(host: &Host, detail: u16, why: &str) -> Status {
+    let text = format!("{host} is a domain of ours now, but {why}");
+    Status::new(EnhancedCode::new(4, 3, detail), text)
+}
+
+/// Why mail does not come home.
+enum Astray {
+    /// Our own trouble.
+    Trouble(String),
+    /// No account takes it.
+    Nobody(String),
 }
 
 /// Asks in a task of its own: should that come to grief, it is alone.
@@ -64,7 +85,7 @@ async fn meant(
 }
 
 /// The account that an address means; or why there is none.
-fn account(meant: Result<Vec<NewRecipient>, NotAddressed>) -> Result<AccountId, String> {
+fn account(meant: Result<Vec<NewRecipient>, NotAddressed>) -> Result<AccountId, Astray> {
     match meant {
         Ok(to) => match to.as_slice() {
             [
@@ -73,15 +94,15 @@ fn account(meant: Result<Vec<NewRecipient>, NotAddressed>) -> Result<AccountId, 
                     ..
                 },
             ] => Ok(*account),
-            _ => Err(
+            _ => Err(Astray::Nobody(
                 "the address stands for several or for one elsewhere: have the message sent again, \
                  and `postrider queue remove` this one"
                     .to_owned(),
-            ),
+            )),
         },
-        Err(NotAddressed::Nobody(why)) => Err(format!(
+        Err(NotAddressed::Nobody(why)) => Err(Astray::Nobody(format!(
             "the address is nobody's ({why}): add the account, and `postrider queue retry`"
-        )),
-        Err(NotAddressed::Later(why)) => Err(why),
+        ))),
+        Err(NotAddressed::Later(why)) => Err(Astray::Trouble(why)),
     }
 }

@@ -9,25 +9,30 @@ use super::Away;
 use crate::limits::LINE_PAUSE;
 use crate::outcome::Ending;
 use crate::remote::trail::Trail;
+use crate::sites::Gone;
 
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     /// There are places for next hops that stood in line.
-    pub(super) fn call_next(&self) {
+    pub(super) fn call_next(&self, now: Timestamp) {
         for (ip, hop) in self.shared.addresses.called() {
-            if !self.shared.sites().called(&hop) {
-                self.shared.addresses.pass_on(ip);
+            if !self.shared.sites().called(&hop, now) {
+                self.shared.addresses.leave_line(ip, &hop);
             }
         }
     }
 
-    /// The mail of those that were not called in time makes room for others.
-    pub(super) async fn send_uncalled_away(&self, now: Timestamp) {
+    /// Those that have not come when they were called leave their place to the next one; the mail of
+    /// those that were not called in time makes room for others.
+    pub(super) async fn clear_lines(&self, now: Timestamp) {
         loop {
-            let Some((hop, in_line, jobs)) = self.shared.sites().next_uncalled(now) else {
+            let Some(Gone { hop, ip, uncalled }) = self.shared.sites().next_gone(now) else {
                 return;
             };
-            self.shared.addresses.leave_line(in_line.ip, &hop);
-            let ending = Ending::Untried(in_line.status, now + LINE_PAUSE);
+            self.shared.addresses.leave_line(ip, &hop);
+            let Some((status, jobs)) = uncalled else {
+                continue;
+            };
+            let ending = Ending::Untried(status, now + LINE_PAUSE);
             for job in jobs {
                 let trail = Trail::new(hop.to_string(), job.reason.clone());
                 self.shared.tell_all(&job.recipients, &ending, &trail).await;

@@ -1,6 +1,5 @@
 //! How many connections there are to each address, whatever next hops they serve: a host that is the
 //! mail exchanger of many domains is still one host.
-
 //!
 //! Who finds no place stands in a line and keeps no worker meanwhile; whoever leaves calls the next.
 
@@ -26,12 +25,17 @@ struct Inside {
 struct Lines {
     /// Only of addresses that somebody uses or waits for.
     places: HashMap<IpAddr, Place>,
+    /// Who has been called and not been told so.
     called: Vec<(IpAddr, NextHop)>,
 }
 
 #[derive(Debug, Default)]
 struct Place {
+    /// As many as there may be.
+    max: usize,
     taken: usize,
+    /// Places for those that were called.
+    kept_for: Vec<NextHop>,
     line: VecDeque<NextHop>,
 }
 
@@ -43,11 +47,14 @@ pub(crate) struct Permit {
 }
 
 impl Addresses {
-    /// A connection to an address, of which there may be `max`; `None` when there are so many.
-    pub(crate) fn take(&self, ip: IpAddr, max: usize) -> Option<Permit> {
+    /// A connection of a next hop to an address, of which there may be `max`; `None` when there are
+    /// so many, or the next ones are kept for others.
+    pub(crate) fn take(&self, ip: IpAddr, max: usize, hop: &NextHop) -> Option<Permit> {
         let mut lines = self.lines();
         let place = lines.places.entry(ip).or_default();
-        if place.taken >= max {
+        place.max = max;
+        place.kept_for.retain(|called| called != hop);
+        if place.is_full() {
             return None;
         }
         place.taken += 1;
@@ -59,27 +66,23 @@ impl Addresses {
     pub(crate) fn queue_up(&self, ip: IpAddr, max: usize, hop: NextHop) {
         let mut lines = self.lines();
         let place = lines.places.entry(ip).or_default();
+        place.max = max;
         place.line.push_back(hop);
-        if place.taken < max {
-            self.call(&mut lines, ip);
-        }
+        self.call(&mut lines, ip);
     }
 
-    /// It waits no longer.
+    /// A next hop does not wait any longer, or was called and has come or will not.
     pub(crate) fn leave_line(&self, ip: IpAddr, hop: &NextHop) {
         let mut lines = self.lines();
         if let Some(place) = lines.places.get_mut(&ip) {
             place.line.retain(|waits| waits != hop);
+            place.kept_for.retain(|called| called != hop);
         }
-        lines.tidy(ip);
+        self.call(&mut lines, ip);
     }
 
-    /// Whoever was called has no use for a place.
-    pub(crate) fn pass_on(&self, ip: IpAddr) {
-        self.call(&mut self.lines(), ip);
-    }
-
-    /// Who has been called.
+    /// Who has been called since the last time. A place is kept for each until it comes, or
+    /// [`Addresses::leave_line`] says that it will not.
     pub(crate) fn called(&self) -> Vec<(IpAddr, NextHop)> {
         std::mem::take(&mut self.lines().called)
     }
@@ -96,13 +99,22 @@ impl Addresses {
         place.is_some_and(|place| !place.line.is_empty())
     }
 
+    /// Calls as many as there are places for.
     fn call(&self, lines: &mut Lines, ip: IpAddr) {
-        let place = lines.places.get_mut(&ip);
-        if let Some(hop) = place.and_then(|place| place.line.pop_front()) {
-            lines.called.push((ip, hop));
+        let Lines { places, called } = lines;
+        let Some(place) = places.get_mut(&ip) else {
+            return;
+        };
+        while !place.is_full()
+            && let Some(hop) = place.line.pop_front()
+        {
+            place.kept_for.push(hop.clone());
+            called.push((ip, hop));
             self.0.bell.notify_one();
         }
-        lines.tidy(ip);
+        if place.taken == 0 && place.kept_for.is_empty() && place.line.is_empty() {
+            places.remove(&ip);
+        }
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -110,12 +122,9 @@ impl Addresses {
     }
 }
 
-impl Lines {
-    fn tidy(&mut self, ip: IpAddr) {
-        let unused = |place: &Place| place.taken == 0 && place.line.is_empty();
-        if self.places.get(&ip).is_some_and(unused) {
-            self.places.remove(&ip);
-        }
+impl Place {
+    fn is_full(&self) -> bool {
+        self.taken + self.kept_for.len() >= self.max
     }
 }
 
@@ -139,36 +148,54 @@ mod tests {
         NextHop::mx_of(mailtypes::Domain::parse(name).unwrap())
     }
 
+    fn called(addresses: &Addresses) -> Vec<String> {
+        let called = addresses.called();
+        called.iter().map(|(_, hop)| hop.to_string()).collect()
+    }
+
     #[tokio::test]
-    async fn whoever_waits_is_called_when_another_leaves() {
+    async fn whoever_is_called_has_a_place() {
         let addresses = Addresses::default();
-        let first = addresses.take(HOST, 2).unwrap();
-        let second = addresses.take(HOST, 2).unwrap();
-        assert!(addresses.take(HOST, 2).is_none());
-        assert!(addresses.take("192.0.2.2".parse().unwrap(), 2).is_some());
-        for name in ["a.example", "b.example", "c.example", "d.example"] {
-            addresses.queue_up(HOST, 2, hop(name));
+        let [a, b, c, d, late] = ["a.test", "b.test", "c.test", "d.test", "late.test"].map(hop);
+        let first = addresses.take(HOST, 2, &a).unwrap();
+        let second = addresses.take(HOST, 2, &a).unwrap();
+        assert!(addresses.take(HOST, 2, &b).is_none());
+        let other = "192.0.2.2".parse().unwrap();
+        assert!(addresses.take(other, 2, &b).is_some());
+        for hop in [&b, &c, &d] {
+            addresses.queue_up(HOST, 2, hop.clone());
         }
-        assert!(addresses.is_wanted(HOST) && addresses.called().is_empty());
+        assert!(addresses.is_wanted(HOST) && called(&addresses).is_empty());
         drop(first);
         addresses.bell().await;
-        assert_eq!(addresses.called(), [(HOST, hop("a.example"))]);
-        addresses.leave_line(HOST, &hop("b.example"));
+        assert_eq!(called(&addresses), ["b.test"]);
+        // Nobody else gets in first, nor the one that has just left.
+        assert!(addresses.take(HOST, 2, &late).is_none() && addresses.take(HOST, 2, &a).is_none());
+        let third = addresses.take(HOST, 2, &b).unwrap();
+        assert!(addresses.take(HOST, 2, &b).is_none(), "it was one place");
+        // Whoever was called and does not come makes room for the next one.
         drop(second);
-        addresses.pass_on(HOST);
-        let called = [(HOST, hop("c.example")), (HOST, hop("d.example"))];
-        assert_eq!(addresses.called(), called);
+        assert_eq!(called(&addresses), ["c.test"]);
+        addresses.leave_line(HOST, &c);
+        assert_eq!(called(&addresses), ["d.test"]);
         assert!(!addresses.is_wanted(HOST));
-        // Who comes when there is a place again need not wait.
-        addresses.queue_up(HOST, 2, hop("e.example"));
-        assert_eq!(addresses.called(), [(HOST, hop("e.example"))]);
+        addresses.leave_line(HOST, &d);
+        assert!(addresses.take(HOST, 2, &late).is_some());
+        drop(third);
+        assert!(addresses.lines().places.is_empty());
     }
 
     #[test]
-    fn what_nobody_uses_is_forgotten() {
+    fn whoever_comes_when_there_is_a_place_need_not_wait() {
         let addresses = Addresses::default();
-        drop(addresses.take(HOST, 1));
-        addresses.queue_up(HOST, 1, hop("a.example"));
+        let [a, b] = ["a.test", "b.test"].map(hop);
+        let first = addresses.take(HOST, 1, &a).unwrap();
+        assert!(addresses.take(HOST, 1, &b).is_none());
+        drop(first);
+        addresses.queue_up(HOST, 1, b.clone());
+        assert_eq!(called(&addresses), ["b.test"]);
+        assert!(addresses.take(HOST, 1, &a).is_none());
+        assert!(addresses.take(HOST, 1, &b).is_some());
         assert!(addresses.lines().places.is_empty());
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A visit is short, however many hosts and addresses the DNS names: RFC 5321 §5.1 lets a client
 //! limit the addresses that it tries. The best hosts are in each visit; the others take turns from one
-//! visit that reached nobody to the next, so that each of them has its own.
+//! visit that reached nobody to the next, so that each of them has its own; among equals, whose order is
+//! drawn anew for each visit, it comes by chance.
 
 use std::net::SocketAddr;
 

@@ -15,7 +15,7 @@ use super::resolve::resolve;
 use super::trail::Trail;
 use crate::limits::CONNECT_TIMEOUT;
 use crate::route::mx::Verdict;
-use crate::route::next_hop::NextHop;
+use crate::route::next_hop::{HopHost, NextHop};
 use crate::shared::Shared;
 
 /// The addresses to try, in order, and how far one has come.
@@ -43,6 +43,8 @@ pub(crate) enum Whose {
     Dns,
     /// Of this machine.
     Ours,
+    /// The mail is for ourselves now.
+    Home,
     /// Others of us have all connections that a host may get.
     Crowded(IpAddr),
 }
@@ -67,7 +69,17 @@ pub(crate) async fn plan<S, R: Dns, D>(
     rng: &mut impl Rng,
     trail: &mut Trail,
 ) -> Result<Plan, Nobody> {
-    let own = shared.settings.load().own.clone();
+    let settings = shared.settings.load_full();
+    if let HopHost::MxOf(domain) = &hop.host
+        && settings.domains.contains(domain)
+    {
+        let text = format!("{domain} is a domain of ours now");
+        return Err(Nobody {
+            status: Status::new(EnhancedCode::new(4, 3, 2), text),
+            whose: Whose::Home,
+        });
+    }
+    let own = settings.own.clone();
     let visit = shared.sites().failures(hop);
     match resolve(&shared.dns, &shared.clock, hop, &own, visit, rng, trail).await {
         Verdict::Try(hosts) => {
@@ -90,6 +102,7 @@ pub(crate) async fn plan<S, R: Dns, D>(
 /// host that is crowded by ourselves are not tried: it is the better one.
 pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     shared: &Shared<S, R, D>,
+    hop: &NextHop,
     plan: &mut Plan,
     trail: &mut Trail,
 ) -> Result<Connection<D::Stream>, Nobody> {
@@ -106,7 +119,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         plan.next += 1;
         trail.host(&endpoint.name, endpoint.address, endpoint.preference, false);
         let (ip, max) = (endpoint.address.ip(), settings.limits.per_hop);
-        let Some(permit) = shared.addresses.take(ip, max) else {
+        let Some(permit) = shared.addresses.take(ip, max, hop) else {
             crowded.get_or_insert((ip, endpoint.preference));
             let status = too_many(endpoint, max);
             trail.failed(status.text.clone());
@@ -148,7 +161,8 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
     }
     let nothing = || Status::new(EnhancedCode::new(4, 4, 1), "no address left to try");
     let mut status = worst.unwrap_or_else(nothing);
-    if plan.incomplete {
+    // That a host of the configuration takes no mail says nothing of where the mail is going.
+    if plan.incomplete || !matches!(hop.host, HopHost::MxOf(_)) {
         status.code.class = 4;
     }
     Err(Nobody {

@@ -84,9 +84,8 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
             }
         };
         self.shared.sites().stand_by(id, false);
-        if !filled {
-            self.shared.changed.notify_one();
-        }
+        // What counted on this one may need another.
+        self.shared.changed.notify_one();
         filled
     }
 

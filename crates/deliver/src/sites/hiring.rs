@@ -1,5 +1,6 @@
 //! Who gets a worker next, and what the workers have found.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mailtypes::{Status, Timestamp};
@@ -114,11 +115,9 @@ impl Sites {
         jobs
     }
 
-    /// A worker has gone.
-    pub(crate) fn leave(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.remove(&id) else {
-            return;
-        };
+    /// A worker has gone. Answers the address that keeps a place for it, if one does.
+    pub(crate) fn leave(&mut self, id: WorkerId) -> Option<IpAddr> {
+        let worker = self.workers.remove(&id)?;
         self.retrying -= usize::from(worker.retries);
         if let Some(site) = self.sites.get_mut(&worker.hop) {
             site.workers -= 1;
@@ -128,8 +127,10 @@ impl Sites {
                 site.cap = None;
             }
         }
+        let kept = self.answered(&worker.hop, id.0);
         self.look(&worker.hop);
         self.tidy(&worker.hop);
+        kept
     }
 
     /// A worker stands by, or works again. Answers what calls it.

@@ -118,7 +118,7 @@ impl Site {
     /// Whether it can use one more worker for jobs of an age, of whom it may have `per_hop`.
     pub(crate) fn wants_worker(&self, age: Age, per_hop: usize) -> bool {
         !self.jobs[age].is_empty()
-            && self.in_line.is_none()
+            && !self.in_line.as_ref().is_some_and(InLine::waits)
             && self.jobs(false) > self.free
             && self.workers < self.most(per_hop)
     }

@@ -8,7 +8,7 @@ use store::{RecipientState, Store};
 
 use super::REMOTE;
 use crate::Limits;
-use crate::limits::LINE_WAIT;
+use crate::limits::{LINE_WAIT, MESSAGES_WHILE_WANTED};
 use crate::schedule::Schedule;
 use crate::testing::{Script, TAKES, World};
 
@@ -329,8 +329,55 @@ async fn whoever_finds_no_place_keeps_no_worker() {
     }
     assert_eq!(told, 28 * 2);
     world.hosts.set("192.0.2.1:25", TAKES);
-    world.clock.advance(Duration::from_mins(10));
-    world.attended(&crowd).await;
+    for item in crowd {
+        let is_there =
+            async || world.story(item).await.recipients[0].state == RecipientState::Delivered;
+        // Two of them have seen the host stall, and have pauses of their own.
+        for _ in 0..1000 {
+            if is_there().await {
+                break;
+            }
+            world.clock.advance(Duration::from_secs(10));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(is_there().await);
+    }
+    world.end(task).await;
+}
+
+/// One that has much to send leaves its place to one that has little.
+#[tokio::test]
+async fn they_take_turns_at_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let mut settings = (**world.settings.load()).clone();
+    settings.limits.per_hop = 1;
+    world.settings.store(Arc::new(settings));
+    world.hosts.set("192.0.2.1:25", TAKES);
+    for name in ["much", "little"] {
+        world.dns.set(&format!("A {name}.example 86400 192.0.2.1"));
+    }
+    let count = 4 * MESSAGES_WHILE_WANTED as usize;
+    let much = world.accept_many(count, &["x@much.example"]).await;
+    let little = world.accept_many(1, &["x@little.example"]).await;
+    let task = world.start();
+    world
+        .wait_for(little[0], 0, RecipientState::Delivered, 1)
+        .await;
+    let last = world
+        .story(*much.last().unwrap())
+        .await
+        .recipients
+        .remove(0);
+    assert_eq!(
+        last.state,
+        RecipientState::Queued,
+        "it has not waited for all"
+    );
+    for item in much {
+        world.wait_for(item, 0, RecipientState::Delivered, 1).await;
+    }
+    assert_eq!(world.hosts.most_at_once(), 1);
     world.end(task).await;
 }
 

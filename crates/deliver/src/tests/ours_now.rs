@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use mailtypes::Domain;
-use store::{AccountDelivery, EventKind, RecipientState, Store};
+use store::{AccountDelivery, RecipientState, Store};
 
 use super::REMOTE;
 use crate::Settings;
-use crate::limits::POLL;
 use crate::testing::{World, mailbox};
 
 /// A message for `to` has seen one attempt; then its domain becomes ours, and its MX leads here.
@@ -49,14 +48,6 @@ async fn mail_for_a_domain_that_becomes_ours_comes_home() {
         }
         let task = world.start();
         world.clock.advance(Duration::from_mins(6));
-        for _ in 0..1000 {
-            let events = world.story(item).await.events;
-            if events.iter().any(|e| e.kind == EventKind::Retried) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        world.clock.advance(POLL);
         world.wait_for(item, 0, RecipientState::Delivered, 1).await;
         let mut inbox = 1;
         if maildir.is_some() {
@@ -72,16 +63,41 @@ async fn mail_for_a_domain_that_becomes_ours_comes_home() {
 /// Nobody else is home to it, so it does not come back as a loop.
 #[tokio::test]
 async fn mail_for_nobody_at_a_domain_that_becomes_ours_waits() {
-    for to in ["x@far.example", "x@lost.example", "x@grief.example"] {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, item) = moved(&folder, "x@far.example").await;
+    let task = world.start();
+    world.clock.advance(Duration::from_mins(6));
+    let recipient = world.attempted(item, 2).await.recipients.remove(0);
+    assert_eq!(recipient.state, RecipientState::Queued);
+    let status = recipient.status.unwrap().to_string();
+    assert!(status.starts_with("4.3.5 "), "{status}");
+    assert!(status.contains("is a domain of ours now, but "), "{status}");
+    world.end(task).await;
+}
+
+/// However late it is.
+#[tokio::test]
+async fn our_own_trouble_is_no_attempt_to_bring_mail_home() {
+    for to in ["x@lost.example", "x@grief.example"] {
         let folder = tempfile::tempdir().unwrap();
         let (world, item) = moved(&folder, to).await;
         let task = world.start();
-        world.clock.advance(Duration::from_mins(6));
-        let recipient = world.attempted(item, 2).await.recipients.remove(0);
+        let mut due = world.story(item).await.recipients[0].due;
+        for away in [Duration::from_mins(6), Duration::from_hours(6 * 24)] {
+            world.clock.advance(away);
+            let before = due;
+            for _ in 0..1000 {
+                due = world.story(item).await.recipients[0].due;
+                if due > before {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            assert!(due > before, "{to}");
+        }
+        let recipient = &world.story(item).await.recipients[0];
         assert_eq!(recipient.state, RecipientState::Queued, "{to}");
-        let status = recipient.status.unwrap().to_string();
-        assert!(status.starts_with("4.3.5 "), "{status}");
-        assert!(status.contains("is a domain of ours now, but "), "{status}");
+        assert_eq!(recipient.attempts, 1, "{to}");
         world.end(task).await;
     }
 }

@@ -53,7 +53,9 @@ impl Gather {
             let Some(waiting) = self.another(&batch) else {
                 break;
             };
-            if batch.can_wait() && waiting.asked.lasting() == Lasting::Nothing {
+            let is_question = waiting.asked.lasting() == Lasting::Nothing;
+            if is_question && batch.can_wait() && batch.passed < PASSED_MAX {
+                batch.passed += 1;
                 self.kept = Some(batch);
                 return Batch::Orders(vec![waiting.asked]);
             }
@@ -94,6 +96,8 @@ struct Gathered {
     /// Whether it costs nobody anything to wait for more, and how long at most.
     can_wait: bool,
     until: Timestamp,
+    /// Questions that went in front.
+    passed: u32,
 }
 
 impl Gathered {
@@ -102,6 +106,7 @@ impl Gathered {
             octets: first.asked.weight(),
             can_wait: first.asked.can_wait(),
             until: now + GO_TOGETHER,
+            passed: 0,
             orders: vec![first.asked],
         }
     }
@@ -134,3 +139,5 @@ pub(super) fn goes_with(one: &dyn Pending, other: &dyn Pending) -> bool {
 
 /// How long orders that can wait do so.
 const GO_TOGETHER: Duration = Duration::from_millis(5);
+/// How many questions go in front of them.
+const PASSED_MAX: u32 = 8;

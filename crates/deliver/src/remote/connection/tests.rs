@@ -88,7 +88,8 @@ async fn hear(stream: &mut DuplexStream, lines: usize) {
 }
 
 async fn opened<D: Dial>(dial: &D, clock: &Clock, address: SocketAddr) -> Connection<D::Stream> {
-    let permit = Addresses::default().take(address.ip(), 1).unwrap();
+    let hop = crate::NextHop::address(address.ip());
+    let permit = Addresses::default().take(address.ip(), 1, &hop).unwrap();
     let mut trail = Trail::default();
     let opened = Connection::open(
         dial,

@@ -48,7 +48,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     }
 
     async fn reach(&mut self, trail: &mut Trail) -> Result<(), Nobody> {
-        let connection = reach::reach(&self.shared, &mut self.plan, trail).await?;
+        let connection = reach::reach(&self.shared, &self.hop, &mut self.plan, trail).await?;
         self.shared.site_reached(&self.hop, self.id);
         self.connection = Some(connection);
         Ok(())

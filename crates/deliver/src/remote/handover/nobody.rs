@@ -19,7 +19,7 @@ use crate::outcome::Ending;
 use crate::remote::job::Job;
 use crate::remote::reach::{Nobody, Whose};
 use crate::remote::trail::Trail;
-use crate::sites::Failed;
+use crate::sites::{Failed, Stands};
 
 impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// No host could be reached for a job: that goes for all that the worker has taken, and unless
@@ -38,10 +38,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Failed::Down(waiting) => waiting,
             Failed::Enough => return self.all_again(job, trail).await,
         };
-        let ending = if nobody.status.code.class == 5 {
-            Ending::Never(nobody.status.clone())
-        } else {
-            Ending::Later(nobody.status.clone())
+        let status = nobody.status.clone();
+        let ending = match nobody.whose {
+            // It is looked at once more, and goes another way.
+            Whose::Home => Ending::Untried(status, self.shared.clock.now()),
+            _ if status.code.class == 5 => Ending::Never(status),
+            _ => Ending::Later(status),
         };
         self.shared.tell_all(&job.recipients, &ending, trail).await;
         let mut trail = trail.clone();
@@ -66,13 +68,18 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             shared.sites().turned_away(&self.hop, self.id, false),
             Failed::Enough
         );
-        let status = nobody.status.clone();
         // Whoever is watched is nobody of the site.
-        let waits = self.id.is_some()
-            && (connected || shared.sites().stand_in_line(&self.hop, ip, status, now));
-        if waits {
+        let stands = match self.id {
+            None => Stands::No,
+            Some(_) if connected => Stands::Already,
+            Some(_) => {
+                let status = nobody.status.clone();
+                shared.sites().stand_in_line(&self.hop, ip, status, now)
+            }
+        };
+        if stands != Stands::No {
             self.all_again(job, trail).await;
-            if !connected {
+            if stands == Stands::Now {
                 let max = shared.settings.load().limits.per_hop;
                 shared.addresses.queue_up(ip, max, self.hop.clone());
             }
@@ -99,7 +106,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         let turned_away = |all| self.shared.sites().turned_away(hop, id, all);
         let failed = match nobody.whose {
             Whose::Theirs => self.shared.site_failed(hop, id, &nobody.status, began),
-            Whose::Dns => turned_away(true),
+            Whose::Dns | Whose::Home => turned_away(true),
             Whose::Ours | Whose::Crowded(_) => turned_away(false),
         };
         match failed {

@@ -27,8 +27,7 @@ impl Order for Record {
     const CAN_WAIT: bool = true;
 
     fn weight(&self) -> usize {
-        let trail = |attempt: &Attempt| attempt.trail.as_ref().map_or(0, String::len);
-        self.attempts.iter().map(trail).sum()
+        self.attempts.iter().map(Attempt::weight).sum()
     }
 
     fn lasting(&self) -> Lasting {
