@@ -141,6 +141,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let limits = self.shared.settings.load().limits;
         self.shared.sites().set_limits(limits);
+        self.shared.addresses.set_max(limits.per_hop);
         self.call_next(began);
         self.clear_lines(began).await;
         let more = self.refill(&lease).await?;

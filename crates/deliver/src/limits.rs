@@ -56,7 +56,7 @@ pub const WAITING_SHARED: usize = 3600;
 pub const SITE_WAITING_MAX: usize = 450;
 /// So many may wait for each next hop however little is free. Five hundred slow ones and those that
 /// stand in line leave room.
-pub const SITE_WAITING_MIN: usize = 4;
+pub const SITE_WAITING_MIN: usize = 2;
 /// Next hops remembered for their failures.
 pub const SITES_MAX: usize = 50_000;
 /// Next hops that get more of their mail out of the store in one round.
@@ -86,14 +86,18 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 pub const LAST_TRANSACTION: Duration = Duration::from_secs(20);
 /// Messages over one connection while other next hops wait for a place at the same host.
 pub const MESSAGES_WHILE_WANTED: u32 = 100;
+/// How long a connection goes on in that case.
+pub const TIME_WHILE_WANTED: Duration = Duration::from_secs(10);
 /// How long a next hop stands in line for a place, while others of us have all that a host may get.
-pub const LINE_WAIT: Duration = Duration::from_secs(60);
+pub const LINE_WAIT: Duration = Duration::from_mins(5);
 /// How long the mail of one that was not called in that time is left alone.
-pub const LINE_PAUSE: Duration = Duration::from_secs(60);
+pub const LINE_PAUSE: Duration = Duration::from_secs(10);
+/// The same where no more could stand in line.
+pub const NO_LINE_PAUSE: Duration = Duration::from_secs(60);
 /// How long a place is kept for one that was called.
 pub const CALLED_WAIT: Duration = Duration::from_secs(10);
 /// Next hops that stand in line. With what each may have in memory there is room for others.
-pub const LINES_MAX: usize = 100;
+pub const LINES_MAX: usize = 500;
 /// How long an open connection waits for more mail.
 pub const STAND_BY: Duration = Duration::from_secs(3);
 /// How long a next hop that could not be reached is left alone; it doubles with each failure.

@@ -62,6 +62,21 @@ impl Addresses {
         Some(Permit { addresses, ip })
     }
 
+    /// There may be so many to each address from now on.
+    pub(crate) fn set_max(&self, max: usize) {
+        let mut lines = self.lines();
+        let mut changed = Vec::new();
+        for (ip, place) in &mut lines.places {
+            if place.max != max {
+                place.max = max;
+                changed.push(*ip);
+            }
+        }
+        for ip in changed {
+            self.call(&mut lines, ip);
+        }
+    }
+
     /// A next hop that found no place waits to be called.
     pub(crate) fn queue_up(&self, ip: IpAddr, max: usize, hop: NextHop) {
         let mut lines = self.lines();
@@ -183,6 +198,19 @@ mod tests {
         assert!(addresses.take(HOST, 2, &late).is_some());
         drop(third);
         assert!(addresses.lines().places.is_empty());
+    }
+
+    #[test]
+    fn with_more_places_more_are_called() {
+        let addresses = Addresses::default();
+        let [a, b, c] = ["a.test", "b.test", "c.test"].map(hop);
+        let _first = addresses.take(HOST, 1, &a).unwrap();
+        for hop in [&b, &c] {
+            addresses.queue_up(HOST, 1, hop.clone());
+        }
+        assert_eq!(called(&addresses), [""; 0]);
+        addresses.set_max(3);
+        assert_eq!(called(&addresses), ["b.test", "c.test"]);
     }
 
     #[test]

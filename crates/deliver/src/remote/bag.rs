@@ -46,6 +46,13 @@ impl Bag {
         job
     }
 
+    /// Puts a job back to the front; nothing is current any more.
+    pub(super) fn put_back(&self, job: Job) {
+        let mut inside = self.lock();
+        inside.current.clear();
+        inside.rest.push_front(job);
+    }
+
     /// Keeps some recipients for the next host.
     pub(super) fn leave(&self, left: Left) {
         self.lock().left.push_back(left);

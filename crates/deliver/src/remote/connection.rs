@@ -34,6 +34,8 @@ pub(crate) struct Connection<T> {
     pub(crate) address: SocketAddr,
     /// Transactions that it has seen.
     pub(crate) used: u32,
+    /// When it was opened.
+    pub(crate) since: Timestamp,
     #[expect(dead_code, reason = "counts")]
     permit: Permit,
 }
@@ -71,6 +73,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             host: trail.tried().to_owned(),
             address,
             used: 0,
+            since: clock.now(),
             permit,
         };
         let event = connection.drive().await;

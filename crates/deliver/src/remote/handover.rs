@@ -19,7 +19,7 @@ use super::message::Source;
 use super::reach::Plan;
 use super::trail::Trail;
 use super::visit::Watch;
-use crate::limits::{LAST_TRANSACTION, MESSAGES_WHILE_WANTED};
+use crate::limits::{LAST_TRANSACTION, MESSAGES_WHILE_WANTED, TIME_WHILE_WANTED};
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
@@ -73,7 +73,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// Whether it is somebody else's turn at the host.
     pub(crate) fn has_had_its_turn(&self) -> bool {
         let connection = self.connection.as_ref();
-        connection.is_some_and(|c| c.used >= MESSAGES_WHILE_WANTED) && self.is_wanted()
+        let now = self.shared.clock.now();
+        let over = |c: &Connection<D::Stream>| {
+            c.used >= MESSAGES_WHILE_WANTED || now.since(c.since) >= TIME_WHILE_WANTED
+        };
+        connection.is_some_and(over) && self.is_wanted()
     }
 
     /// Returns when the host has spoken unasked or gone.
@@ -94,12 +98,26 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// Works through the bag. False when there is no more to be done here: nobody was reached, or
     /// nothing can begin.
     pub(crate) async fn work(&mut self, watch: Watch) -> bool {
+        let mut found = None;
+        if watch == Watch::No && !self.is_connected() {
+            found = self.find_host().await;
+            if found.is_none() {
+                return false;
+            }
+        }
         let Some(mut sources) = self.begin(watch).await else {
             return false;
         };
         let mut goes_on = true;
         while let Some(job) = self.bag.next() {
             let source = sources.pop_front().flatten();
+            if let Some(mut trail) = found.take()
+                && self.is_connected()
+            {
+                trail.reason.clone_from(&job.reason);
+                self.one(job, source, trail).await;
+                continue;
+            }
             let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
             let began = self.shared.clock.now();
             let shared = Arc::clone(&self.shared);
@@ -117,6 +135,25 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         }
         self.go_on_with_others().await;
         goes_on
+    }
+
+    /// Connects before anything is begun: what finds no host was never in danger of arriving twice.
+    /// `None` when there is no host, or it is time to stop.
+    async fn find_host(&mut self) -> Option<Trail> {
+        let job = self.bag.next()?;
+        let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        let began = self.shared.clock.now();
+        let shared = Arc::clone(&self.shared);
+        match unless_stopped(&shared, self.connect(&mut trail)).await? {
+            Ok(()) => {
+                self.bag.put_back(job);
+                Some(trail)
+            }
+            Err(nobody) => {
+                self.nobody(job, &nobody, began, &trail).await;
+                None
+            }
+        }
     }
 
     /// What the first host has put off goes on to the next one. New mail does not: it begins at the

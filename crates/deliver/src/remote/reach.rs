@@ -16,6 +16,7 @@ use super::trail::Trail;
 use crate::limits::CONNECT_TIMEOUT;
 use crate::route::mx::Verdict;
 use crate::route::next_hop::{HopHost, NextHop};
+use crate::settings::Settings;
 use crate::shared::Shared;
 
 /// The addresses to try, in order, and how far one has come.
@@ -70,10 +71,8 @@ pub(crate) async fn plan<S, R: Dns, D>(
     trail: &mut Trail,
 ) -> Result<Plan, Nobody> {
     let settings = shared.settings.load_full();
-    if let HopHost::MxOf(domain) = &hop.host
-        && settings.domains.contains(domain)
-    {
-        let text = format!("{domain} is a domain of ours now");
+    if is_home(hop, &settings) {
+        let text = format!("{hop} is a domain of ours now");
         return Err(Nobody {
             status: Status::new(EnhancedCode::new(4, 3, 2), text),
             whose: Whose::Home,
@@ -96,6 +95,11 @@ pub(crate) async fn plan<S, R: Dns, D>(
         }),
         Verdict::Ask(_) => unreachable!("resolve answers all questions"),
     }
+}
+
+/// Whether the domain that a next hop stands for has become ours.
+pub(crate) fn is_home(hop: &NextHop, settings: &Settings) -> bool {
+    matches!(&hop.host, HopHost::MxOf(domain) if settings.domains.contains(domain))
 }
 
 /// Opens a session with the first host from where the plan stands that will have one. Those behind a

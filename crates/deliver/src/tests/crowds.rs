@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use proto::smtp::client::ClientSettings;
 use store::{RecipientState, Store};
 
 use super::REMOTE;
@@ -294,6 +295,10 @@ async fn whoever_finds_no_place_keeps_no_worker() {
         total: 8,
         per_hop: 2,
     };
+    settings.client = Arc::new(ClientSettings {
+        greeting_timeout: 2 * LINE_WAIT,
+        ..ClientSettings::default()
+    });
     world.settings.store(Arc::new(settings));
     world.hosts.set("192.0.2.1:25", &["STALL"]);
     world.dns.set("A far.example 86400 192.0.2.2");

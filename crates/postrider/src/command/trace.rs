@@ -91,6 +91,16 @@ fn tell_recipient(
             }
         }
     }
+    let told = |event: &EventView| {
+        event.recipient.as_deref() == Some(recipient.address.as_str()) && event.status.is_some()
+    };
+    // Who was not asked has no attempt that would tell why.
+    if let Some(status) = &recipient.status
+        && recipient.due.is_some()
+        && !story.events.iter().any(told)
+    {
+        out.line(format!("  waits         {status}"))?;
+    }
     match &recipient.due {
         Some(_) if recipient.in_hand => out.line(format!(
             "  in hand now   attempt {}",

@@ -12,7 +12,7 @@ use crate::remote::trail::Trail;
 impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// A connection that takes a message: the one at hand, or a new one.
     pub(super) async fn connect(&mut self, trail: &mut Trail) -> Result<(), Nobody> {
-        if self.has_connection(trail) {
+        if !self.is_home() && self.has_connection(trail) {
             return Ok(());
         }
         self.quit().await;
@@ -33,6 +33,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             trail.blamed = first;
         }
         reached
+    }
+
+    /// Whether the mail is for ourselves by now.
+    fn is_home(&self) -> bool {
+        reach::is_home(&self.hop, &self.shared.settings.load())
     }
 
     fn has_connection(&self, trail: &mut Trail) -> bool {

@@ -14,7 +14,7 @@ use net::dns::Dns;
 use store::Store;
 
 use super::Handover;
-use crate::limits::LINE_PAUSE;
+use crate::limits::NO_LINE_PAUSE;
 use crate::outcome::Ending;
 use crate::remote::job::Job;
 use crate::remote::reach::{Nobody, Whose};
@@ -85,7 +85,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             }
             return;
         }
-        let ending = Ending::Untried(nobody.status.clone(), now + LINE_PAUSE);
+        let ending = Ending::Untried(nobody.status.clone(), now + NO_LINE_PAUSE);
         shared.tell_all(&job.recipients, &ending, trail).await;
         while let Some(job) = self.bag.next() {
             shared.tell_all(&job.recipients, &ending, trail).await;
