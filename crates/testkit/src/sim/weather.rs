@@ -104,10 +104,12 @@ impl Weather {
     /// chance: then the next start has something to repeat.
     async fn promise(&self, host: &Host) {
         let until = self.clear.min(self.clock.now() + PROMISE_WAIT);
-        tokio::select! {
-            biased;
-            () = host.promised.notified() => {}
-            () = self.clock.sleep_until(until) => {}
+        while !host.store().is_ok_and(|store| store.is_ahead()) {
+            tokio::select! {
+                biased;
+                () = host.promised.notified() => {}
+                () = self.clock.sleep_until(until) => return,
+            }
         }
     }
 
@@ -129,5 +131,5 @@ const SKIES: [Sky; 8] = [
     Sky::Silent,
     Sky::Refusing,
 ];
-const PROMISE_WAIT: Duration = Duration::from_mins(10);
+const PROMISE_WAIT: Duration = Duration::from_mins(30);
 const TROUBLES: [&str; 4] = ["!servfail", "!timeout", "!refused", "!malformed"];

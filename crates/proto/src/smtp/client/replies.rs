@@ -67,6 +67,9 @@ impl Client {
             }
             return;
         }
+        if reply.code() == 221 && self.left_with_a_no() {
+            return;
+        }
         if self.stayed_after_a_no() {
             return;
         }
