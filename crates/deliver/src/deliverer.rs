@@ -13,11 +13,12 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::away::Away;
 use crate::here::Here;
+use crate::late::Late;
 use crate::limits::{LEASE, OUTCOMES_MAX};
 use crate::patience;
 use crate::recorder::Recorder;
 use crate::remote::{Addresses, Ahead};
-use crate::reports::{Late, Reporter};
+use crate::reports::Reporter;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::sites::Sites;

@@ -29,7 +29,6 @@ mod under_way;
 
 use mailboxes::Mailboxes;
 use maildirs::Maildirs;
-pub(crate) use owed::Manner;
 use owed::Owed;
 use under_way::UnderWay;
 

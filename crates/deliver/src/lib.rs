@@ -11,6 +11,7 @@ mod deliverer;
 mod explain;
 mod fate;
 mod here;
+mod late;
 pub mod limits;
 mod local;
 mod maildir;

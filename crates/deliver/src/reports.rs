@@ -15,15 +15,23 @@ use store::{
 };
 
 use crate::fate;
-use crate::here::Manner;
 use crate::limits::RETURN_WHOLE_LEN_MAX;
 use crate::shared::Shared;
 
-mod late;
 mod told;
 
-pub(crate) use late::Late;
 use told::{Told, concerned};
+
+/// How to tell a sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// With the message, or its header.
+    Usual,
+    /// Without anything of the message.
+    Bare,
+    /// Not at all: these recipients end for this reason.
+    GiveUp(Vec<(u32, Mailbox)>, String),
+}
 
 /// The one who writes reports.
 pub(crate) struct Reporter<S, R, D> {

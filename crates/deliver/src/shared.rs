@@ -9,13 +9,13 @@ use net::Clock;
 use store::{Begun, Due, Lease, Store, StoreError};
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::late::Late;
 use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
 use crate::outcome::{Ending, Told};
 use crate::patience::Trouble;
 use crate::remote::job::Job;
 use crate::remote::trail::Trail;
 use crate::remote::{Addresses, Ahead, Source};
-use crate::reports::Late;
 use crate::route::next_hop::NextHop;
 use crate::settings::Settings;
 use crate::sites::{Failed, Sites, WorkerId};

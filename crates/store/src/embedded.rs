@@ -27,6 +27,7 @@ mod checkpoint;
 mod compact;
 mod contract;
 mod database;
+mod effects;
 mod evacuate;
 mod folder;
 mod fresh;
@@ -48,15 +49,16 @@ mod source;
 mod start;
 mod thread;
 mod turn;
+mod turns;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use handle::Clock;
 pub(crate) use journal::redo;
 pub use lock::LockHolder;
 pub(crate) use source::Source;
+pub use turns::Clock;
 
 /// How a store is opened.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use crate::limits::{
     OWED_MAX, OWED_RECIPIENTS_MAX, REPORT_GRIEFS_MAX, REPORT_PAUSE_MAX, REPORT_WAIT_MAX,
 };
 use crate::patience;
+use crate::reports::Manner;
 
 /// Items with recipients that have failed and whose sender has not been told. It is bounded: more
 /// of them stay in the store, and are found at a later walk.
@@ -34,17 +35,6 @@ struct Debt {
     why: String,
     /// How often it has come to grief.
     griefs: u32,
-}
-
-/// How to tell a sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// With the message, or its header.
-    Usual,
-    /// Without anything of the message.
-    Bare,
-    /// Not at all: these recipients end for this reason.
-    GiveUp(Vec<(u32, Mailbox)>, String),
 }
 
 impl Owed {

@@ -8,9 +8,9 @@ use store::{Due, Lease, ReportKind, Store, StoreError};
 use tokio::task::JoinSet;
 
 use super::Here;
-use super::owed::Manner;
 use crate::limits::REPORTS_AT_ONCE;
 use crate::outcome::{Ending, Told};
+use crate::reports::Manner;
 use crate::reports::{Sent, Writing};
 use crate::shared::Shared;
 

@@ -29,6 +29,13 @@ pub(super) struct Left {
     pub(super) trail: Trail,
 }
 
+/// Whether a job is watched: should the process die, this job is blamed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    Yes,
+    No,
+}
+
 impl Bag {
     pub(crate) fn of(jobs: Vec<Job>) -> Self {
         let bag = Self::default();

@@ -11,14 +11,13 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use store::{Begun, Due, Store};
 
-use super::bag::{Bag, Left};
+use super::bag::{Bag, Left, Watch};
 use super::connection::Connection;
 use super::job::Job;
 use super::judge::{self, Circumstances, Next};
 use super::message::Source;
 use super::reach::Plan;
 use super::trail::Trail;
-use super::visit::Watch;
 use crate::limits::{LAST_TRANSACTION, MESSAGES_WHILE_WANTED, TIME_WHILE_WANTED};
 use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;

@@ -7,7 +7,7 @@ use net::Dial;
 use net::dns::Dns;
 use store::Store;
 
-use super::bag::Bag;
+use super::bag::{Bag, Watch};
 use super::handover::Handover;
 use crate::limits::{JOBS_AT_ONCE, STAND_BY};
 use crate::route::next_hop::NextHop;
@@ -98,11 +98,4 @@ impl<S: Store, R: Dns, D: Dial> Visit<S, R, D> {
         self.bag.put(jobs);
         any
     }
-}
-
-/// Whether a job is watched: should the process die, this job is blamed for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Watch {
-    Yes,
-    No,
 }

@@ -3,7 +3,7 @@
 use mailtypes::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::turn::{Effects, Tally};
+use super::effects::{Effects, Tally};
 
 /// Writes the books of a commit: the segment that bodies and entries go to with its end, live octets,
 /// daily totals. Answers the segments without a live body, whose rows are gone with this commit.

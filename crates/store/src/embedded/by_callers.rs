@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
 use super::gather::goes_with;
-use super::handle::{Turns, Waiting};
 use super::locked;
+use super::turns::{Turns, Waiting};
 use crate::StoreError;
 use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 

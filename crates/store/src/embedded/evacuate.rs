@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tracing::error;
 
 use super::books::write_effects;
-use super::turn::Effects;
+use super::effects::Effects;
 use crate::body_log::{AppendError, BodyLog, BodyReader, Known, Place, Record};
 
 /// Why a tail could not be copied yet.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use mailtypes::Timestamp;
 
-use super::handle::{Clock, Waiting};
 use super::order::{Lasting, Pending};
+use super::turns::{Clock, Waiting};
 use crate::limits::{TURN_OCTETS_MAX, TURN_REQUESTS_MAX};
 
 /// Gathers orders as they come.

@@ -1,22 +1,15 @@
-//! The way to the writer, and the turns that it makes of orders.
+//! The way to the writer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use mailtypes::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::error;
+use tokio::sync::Semaphore;
 
 use super::by_callers::WriterByCallers;
-use super::order::{Asked, Order, Pending};
+use super::order::{Asked, Order};
 use super::thread::WriterThread;
-use super::writer::Writer;
+use super::turns::{Turns, Waiting};
 use crate::StoreError;
-use crate::limits::{COMMIT_EVERY, WRITER_QUEUE_MAX};
-
-/// Tells the time to the threads of the store.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+use crate::limits::WRITER_QUEUE_MAX;
 
 /// The way to the writer; clones share it.
 #[derive(Clone)]
@@ -30,12 +23,6 @@ pub(crate) struct WriterHandle {
 enum Hands {
     Thread(WriterThread),
     Callers(WriterByCallers),
-}
-
-/// An order in the queue, with its place there.
-pub(crate) struct Waiting {
-    pub(crate) asked: Box<dyn Pending>,
-    _room: OwnedSemaphorePermit,
 }
 
 impl WriterHandle {
@@ -93,52 +80,3 @@ impl WriterHandle {
         }
     }
 }
-
-/// Runs the writer's turns one after the other.
-pub(crate) struct Turns {
-    pub(crate) writer: Writer,
-    pub(crate) clock: Clock,
-    /// Runs behind each turn that has committed something.
-    pub(crate) after: Box<dyn FnMut() + Send>,
-}
-
-impl Turns {
-    pub(crate) fn run(&mut self, batch: Vec<Box<dyn Pending>>) {
-        let now = (self.clock)();
-        self.guarded(|writer| writer.turn(batch, now));
-    }
-
-    /// Nothing has come for a while: commits what is promised, mends what is broken.
-    pub(crate) fn rest(&mut self) {
-        let now = (self.clock)();
-        self.guarded(|writer| {
-            writer.rest(now);
-            true
-        });
-    }
-
-    /// Does a turn; behind one that has committed something comes what follows from that.
-    fn guarded(&mut self, turn: impl FnOnce(&mut Writer) -> bool) {
-        match catch_unwind(AssertUnwindSafe(|| turn(&mut self.writer))) {
-            Ok(false) => {}
-            Ok(true) => (self.after)(),
-            Err(_) => {
-                // Its callers see their answers dropped; the writer goes on for the others.
-                error!("a turn of the writer panicked; the database is opened anew");
-                self.writer.abandon();
-            }
-        }
-    }
-
-    /// How long to wait for orders before there is something else to do.
-    pub(crate) fn patience(&self) -> Option<Duration> {
-        if self.writer.needs_recovery() {
-            Some(RECOVERY_PAUSE)
-        } else {
-            self.writer.is_ahead().then_some(COMMIT_EVERY)
-        }
-    }
-}
-
-/// How long the writer waits before it tries again to mend what a disk error left.
-const RECOVERY_PAUSE: Duration = Duration::from_millis(500);

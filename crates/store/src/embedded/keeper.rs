@@ -7,7 +7,8 @@ use std::thread;
 
 use rusqlite::Connection;
 
-use super::handle::{Clock, WriterHandle};
+use super::handle::WriterHandle;
+use super::turns::Clock;
 use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;
 

@@ -7,7 +7,8 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rusqlite::Connection;
 
-use super::handle::{Turns, WriterHandle};
+use super::handle::WriterHandle;
+use super::turns::Turns;
 use super::{OpenError, Options, checkpoint, database, housekeeping, keeper, writer};
 use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;

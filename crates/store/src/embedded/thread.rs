@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use super::gather::{Batch, Gather};
-use super::handle::{Turns, Waiting};
 use super::locked;
+use super::turns::{Turns, Waiting};
 use crate::StoreError;
 
 /// The thread; clones share it.

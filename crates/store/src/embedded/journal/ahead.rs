@@ -7,7 +7,7 @@ use mailtypes::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::redo::{self, Redo, ReplayError};
-use crate::embedded::turn::Effects;
+use crate::embedded::effects::Effects;
 use crate::limits::{COMMIT_EVERY, COMMIT_OCTETS_MAX};
 
 /// The turns since the last commit. The open transaction has them too; should it get lost, they are

@@ -4,7 +4,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
 use super::writes::Write;
-use crate::embedded::turn::{Effects, Tally};
+use crate::embedded::effects::{Effects, Tally};
 
 /// What has been written, in order. Each piece: the number of the statement, how many values, and
 /// each value with its kind in front. Number 0 is what the turn adds to the books.

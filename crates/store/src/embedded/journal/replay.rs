@@ -8,7 +8,7 @@ use super::redo::{self, ReplayError};
 use crate::body_log::Scan;
 use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
-use crate::embedded::turn::Effects;
+use crate::embedded::effects::Effects;
 
 /// What was repeated of a segment.
 pub(crate) struct Replayed {

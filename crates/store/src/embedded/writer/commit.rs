@@ -9,9 +9,10 @@ use tracing::{error, warn};
 use super::Writer;
 use crate::StoreError;
 use crate::embedded::books::write_effects;
+use crate::embedded::effects::Effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::Pending;
-use crate::embedded::turn::{Effects, Turn};
+use crate::embedded::turn::Turn;
 
 /// What a committed transaction has done.
 #[derive(Default)]

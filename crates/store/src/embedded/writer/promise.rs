@@ -10,9 +10,10 @@ use super::Writer;
 use crate::StoreError;
 use crate::body_log::{AppendError, Place, Record, Sheet};
 use crate::embedded::books::write_effects;
+use crate::embedded::effects::Effects;
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::{Lasting, Pending};
-use crate::embedded::turn::{Effects, Turn};
+use crate::embedded::turn::Turn;
 use crate::limits::TURN_OCTETS_MAX;
 
 /// What an entry brings, as far as it has gone.
