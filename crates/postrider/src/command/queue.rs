@@ -236,7 +236,7 @@ fn row(item: &ItemLine) -> Vec<String> {
     };
     let state = first.map_or_else(String::new, |recipient| {
         let due = recipient.due.as_deref().filter(|_| !recipient.in_hand);
-        let due = due.map(|due| format!(", next try {due}"));
+        let due = due.map(|due| format!(", {} {due}", trace::waits_for(due)));
         let state = trace::stands(&recipient.state, recipient.in_hand);
         format!("{state}{}", due.unwrap_or_default())
     });

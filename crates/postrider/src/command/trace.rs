@@ -107,7 +107,8 @@ fn tell_recipient(
             recipient.attempts + 1
         )),
         Some(due) => out.line(format!(
-            "  next try      {due}, after {} so far",
+            "  {:<13} {due}, after {} so far",
+            waits_for(due),
             recipient.attempts
         )),
         None => Ok(()),
@@ -159,6 +160,17 @@ pub(crate) fn stands(state: &str, in_hand: bool) -> String {
     match in_hand {
         true => "in hand now".to_owned(),
         false => state.to_owned(),
+    }
+}
+
+/// What the time means at which a recipient is due: somebody may be looking for its host by now.
+pub(crate) fn waits_for(due: &str) -> &'static str {
+    let now = message::date::rfc3339(net::Clock::system().now());
+    // Times of this form sort as they follow each other.
+    if due > now.as_str() {
+        "next try"
+    } else {
+        "due since"
     }
 }
 
