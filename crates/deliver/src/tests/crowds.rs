@@ -362,7 +362,7 @@ async fn they_take_turns_at_a_host() {
     for name in ["much", "little"] {
         world.dns.set(&format!("A {name}.example 86400 192.0.2.1"));
     }
-    let count = 4 * MESSAGES_WHILE_WANTED as usize;
+    let count = 10 * MESSAGES_WHILE_WANTED as usize;
     let much = world.accept_many(count, &["x@much.example"]).await;
     let little = world.accept_many(1, &["x@little.example"]).await;
     let task = world.start();
