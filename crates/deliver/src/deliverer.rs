@@ -75,7 +75,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             endings: told,
             sites: Mutex::new(Sites::new(limits)),
             ahead: Ahead::new(),
-            addresses: Addresses::default(),
+            addresses: Addresses::new(limits.per_hop),
             late: Late::default(),
             trouble: Mutex::default(),
             rescan: AtomicBool::new(false),

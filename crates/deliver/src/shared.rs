@@ -103,6 +103,23 @@ impl<S, R, D> Shared<S, R, D> {
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
         let trail = Some(trail.write(&due.address));
+        self.send(due, ending, trail).await;
+    }
+
+    /// Nobody was asked about these, so there is nothing to tell but why, and until when.
+    pub(crate) async fn postpone(
+        &self,
+        recipients: impl IntoIterator<Item = Due>,
+        status: &Status,
+        until: Timestamp,
+    ) {
+        for due in recipients {
+            let ending = Ending::Untried(status.clone(), until);
+            self.send(due, ending, None).await;
+        }
+    }
+
+    async fn send(&self, due: Due, ending: Ending, trail: Option<String>) {
         let told = Told {
             due,
             ending,

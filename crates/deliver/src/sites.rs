@@ -231,14 +231,12 @@ impl Sites {
     }
 
     /// All that waits, when nobody will work on it any more.
-    pub(crate) fn drain(&mut self) -> Vec<(NextHop, Job)> {
-        let mut all = Vec::new();
-        for (hop, site) in &mut self.sites {
-            let jobs = site.take(usize::MAX, false);
-            all.extend(jobs.into_iter().map(|job| (hop.clone(), job)));
-        }
+    pub(crate) fn drain(&mut self) -> Vec<Job> {
         self.waiting = ByAge::default();
-        all
+        let sites = self.sites.values_mut();
+        sites
+            .flat_map(|site| site.take(usize::MAX, false))
+            .collect()
     }
 
     /// Jobs wait here no more.

@@ -34,7 +34,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         }
         let meant = meant(Arc::clone(&self.addressing), due.address.clone()).await;
         let host = &due.address.host;
-        let ending = match account(meant) {
+        let astray = match account(meant) {
             Ok(account) => {
                 let why = format!("{host} is a domain of ours now");
                 let key = (due.item, due.recipient);
@@ -44,20 +44,25 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                         self.here.notify_one();
                         return self.shared.done_with(std::iter::once(&due));
                     }
-                    Err(error) => self.our_trouble(host, &error.to_string()),
+                    Err(error) => Astray::Trouble(error.to_string()),
                 }
             }
-            Err(Astray::Trouble(why)) => self.our_trouble(host, &why),
-            // RFC 3463 §3.4: system incorrectly configured
-            Err(Astray::Nobody(why)) => Ending::Later(but(host, 5, &why)),
+            Err(astray) => astray,
         };
-        let trail = Trail::new("this server".to_owned(), "a domain of ours".to_owned());
-        self.shared.tell(due, ending, &trail).await;
-    }
-
-    /// A fault of our own is no attempt.
-    fn our_trouble(&self, host: &Host, why: &str) -> Ending {
-        Ending::Untried(but(host, 0, why), self.shared.clock.now() + HOME_PAUSE)
+        match astray {
+            // A fault of our own is no attempt.
+            Astray::Trouble(why) => {
+                let status = but(host, 0, &why);
+                let until = self.shared.clock.now() + HOME_PAUSE;
+                self.shared.postpone([due], &status, until).await;
+            }
+            // RFC 3463 §3.4: system incorrectly configured
+            Astray::Nobody(why) => {
+                let ending = Ending::Later(but(host, 5, &why));
+                let trail = Trail::new("this server".to_owned(), "a domain of ours".to_owned());
+                self.shared.tell(due, ending, &trail).await;
+            }
+        }
     }
 }
 

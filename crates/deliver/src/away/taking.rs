@@ -129,7 +129,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
                     given.kept_back = true;
-                    self.keep_back(*due, down, &hop, reason).await;
+                    self.keep_back(*due, down).await;
                 }
             }
         }
@@ -137,15 +137,14 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         given
     }
 
-    async fn keep_back(&self, due: Due, down: Down, hop: &NextHop, reason: String) {
+    async fn keep_back(&self, due: Due, down: Down) {
         let Down { until, status, .. } = down;
         let mut code = status.code;
         // It may be for good that the host refuses; not trying is not.
         code.class = 4;
         let text = format!("not tried, since a moment ago: {}", status.text);
-        let trail = Trail::new(hop.to_string(), reason);
-        let ending = Ending::Untried(Status::new(code, text), until);
-        self.shared.tell(due, ending, &trail).await;
+        let status = Status::new(code, text);
+        self.shared.postpone([due], &status, until).await;
     }
 
     async fn nowhere(&self, due: Due, reason: &str) {

@@ -7,8 +7,6 @@ use store::Store;
 
 use super::Away;
 use crate::limits::LINE_PAUSE;
-use crate::outcome::Ending;
-use crate::remote::trail::Trail;
 use crate::sites::Gone;
 
 impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
@@ -32,11 +30,9 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             let Some((status, jobs)) = uncalled else {
                 continue;
             };
-            let ending = Ending::Untried(status, now + LINE_PAUSE);
-            for job in jobs {
-                let trail = Trail::new(hop.to_string(), job.reason.clone());
-                self.shared.tell_all(&job.recipients, &ending, &trail).await;
-            }
+            let recipients = jobs.into_iter().flat_map(|job| job.recipients);
+            let until = now + LINE_PAUSE;
+            self.shared.postpone(recipients, &status, until).await;
         }
     }
 
@@ -47,11 +43,10 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             EnhancedCode::new(4, 3, 2),
             "the server stopped before it was tried",
         );
-        let ending = Ending::Untried(status, self.shared.clock.now());
-        for (hop, job) in jobs {
+        let now = self.shared.clock.now();
+        for job in jobs {
             if job.begun {
-                let trail = Trail::new(hop.to_string(), job.reason.clone());
-                self.shared.tell_all(&job.recipients, &ending, &trail).await;
+                self.shared.postpone(job.recipients, &status, now).await;
             } else {
                 self.shared.let_go(job.recipients.iter());
             }

@@ -12,17 +12,19 @@ use tokio::sync::Notify;
 use crate::route::next_hop::NextHop;
 
 /// The connections that are open or about to be.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Addresses(Arc<Inside>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inside {
     lines: Mutex<Lines>,
     bell: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lines {
+    /// Connections that there may be to each address.
+    max: usize,
     /// Only of addresses that somebody uses or waits for.
     places: HashMap<IpAddr, Place>,
     /// Who has been called and not been told so.
@@ -31,8 +33,6 @@ struct Lines {
 
 #[derive(Debug, Default)]
 struct Place {
-    /// As many as there may be.
-    max: usize,
     taken: usize,
     /// Places for those that were called.
     kept_for: Vec<NextHop>,
@@ -47,14 +47,26 @@ pub(crate) struct Permit {
 }
 
 impl Addresses {
-    /// A connection of a next hop to an address, of which there may be `max`; `None` when there are
-    /// so many, or the next ones are kept for others.
-    pub(crate) fn take(&self, ip: IpAddr, max: usize, hop: &NextHop) -> Option<Permit> {
+    /// There may be `max` connections to each address.
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Arc::new(Inside {
+            lines: Mutex::new(Lines {
+                max,
+                places: HashMap::new(),
+                called: Vec::new(),
+            }),
+            bell: Notify::new(),
+        }))
+    }
+
+    /// A connection of a next hop to an address; `None` when there are as many as there may be, or
+    /// the next ones are kept for others.
+    pub(crate) fn take(&self, ip: IpAddr, hop: &NextHop) -> Option<Permit> {
         let mut lines = self.lines();
+        let max = lines.max;
         let place = lines.places.entry(ip).or_default();
-        place.max = max;
         place.kept_for.retain(|called| called != hop);
-        if place.is_full() {
+        if place.is_full(max) {
             return None;
         }
         place.taken += 1;
@@ -65,24 +77,19 @@ impl Addresses {
     /// There may be so many to each address from now on.
     pub(crate) fn set_max(&self, max: usize) {
         let mut lines = self.lines();
-        let mut changed = Vec::new();
-        for (ip, place) in &mut lines.places {
-            if place.max != max {
-                place.max = max;
-                changed.push(*ip);
-            }
+        if std::mem::replace(&mut lines.max, max) == max {
+            return;
         }
-        for ip in changed {
+        let ips: Vec<_> = lines.places.keys().copied().collect();
+        for ip in ips {
             self.call(&mut lines, ip);
         }
     }
 
     /// A next hop that found no place waits to be called.
-    pub(crate) fn queue_up(&self, ip: IpAddr, max: usize, hop: NextHop) {
+    pub(crate) fn queue_up(&self, ip: IpAddr, hop: NextHop) {
         let mut lines = self.lines();
-        let place = lines.places.entry(ip).or_default();
-        place.max = max;
-        place.line.push_back(hop);
+        lines.places.entry(ip).or_default().line.push_back(hop);
         self.call(&mut lines, ip);
     }
 
@@ -116,11 +123,15 @@ impl Addresses {
 
     /// Calls as many as there are places for.
     fn call(&self, lines: &mut Lines, ip: IpAddr) {
-        let Lines { places, called } = lines;
+        let Lines {
+            max,
+            places,
+            called,
+        } = lines;
         let Some(place) = places.get_mut(&ip) else {
             return;
         };
-        while !place.is_full()
+        while !place.is_full(*max)
             && let Some(hop) = place.line.pop_front()
         {
             place.kept_for.push(hop.clone());
@@ -138,8 +149,8 @@ impl Addresses {
 }
 
 impl Place {
-    fn is_full(&self) -> bool {
-        self.taken + self.kept_for.len() >= self.max
+    fn is_full(&self, max: usize) -> bool {
+        self.taken + self.kept_for.len() >= max
     }
 }
 
@@ -170,24 +181,24 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_is_called_has_a_place() {
-        let addresses = Addresses::default();
+        let addresses = Addresses::new(2);
         let [a, b, c, d, late] = ["a.test", "b.test", "c.test", "d.test", "late.test"].map(hop);
-        let first = addresses.take(HOST, 2, &a).unwrap();
-        let second = addresses.take(HOST, 2, &a).unwrap();
-        assert!(addresses.take(HOST, 2, &b).is_none());
+        let first = addresses.take(HOST, &a).unwrap();
+        let second = addresses.take(HOST, &a).unwrap();
+        assert!(addresses.take(HOST, &b).is_none());
         let other = "192.0.2.2".parse().unwrap();
-        assert!(addresses.take(other, 2, &b).is_some());
+        assert!(addresses.take(other, &b).is_some());
         for hop in [&b, &c, &d] {
-            addresses.queue_up(HOST, 2, hop.clone());
+            addresses.queue_up(HOST, hop.clone());
         }
         assert!(addresses.is_wanted(HOST) && called(&addresses).is_empty());
         drop(first);
         addresses.bell().await;
         assert_eq!(called(&addresses), ["b.test"]);
         // Nobody else gets in first, nor the one that has just left.
-        assert!(addresses.take(HOST, 2, &late).is_none() && addresses.take(HOST, 2, &a).is_none());
-        let third = addresses.take(HOST, 2, &b).unwrap();
-        assert!(addresses.take(HOST, 2, &b).is_none(), "it was one place");
+        assert!(addresses.take(HOST, &late).is_none() && addresses.take(HOST, &a).is_none());
+        let third = addresses.take(HOST, &b).unwrap();
+        assert!(addresses.take(HOST, &b).is_none(), "it was one place");
         // Whoever was called and does not come makes room for the next one.
         drop(second);
         assert_eq!(called(&addresses), ["c.test"]);
@@ -195,18 +206,18 @@ mod tests {
         assert_eq!(called(&addresses), ["d.test"]);
         assert!(!addresses.is_wanted(HOST));
         addresses.leave_line(HOST, &d);
-        assert!(addresses.take(HOST, 2, &late).is_some());
+        assert!(addresses.take(HOST, &late).is_some());
         drop(third);
         assert!(addresses.lines().places.is_empty());
     }
 
     #[test]
     fn with_more_places_more_are_called() {
-        let addresses = Addresses::default();
+        let addresses = Addresses::new(1);
         let [a, b, c] = ["a.test", "b.test", "c.test"].map(hop);
-        let _first = addresses.take(HOST, 1, &a).unwrap();
+        let _first = addresses.take(HOST, &a).unwrap();
         for hop in [&b, &c] {
-            addresses.queue_up(HOST, 1, hop.clone());
+            addresses.queue_up(HOST, hop.clone());
         }
         assert_eq!(called(&addresses), [""; 0]);
         addresses.set_max(3);
@@ -215,15 +226,15 @@ mod tests {
 
     #[test]
     fn whoever_comes_when_there_is_a_place_need_not_wait() {
-        let addresses = Addresses::default();
+        let addresses = Addresses::new(1);
         let [a, b] = ["a.test", "b.test"].map(hop);
-        let first = addresses.take(HOST, 1, &a).unwrap();
-        assert!(addresses.take(HOST, 1, &b).is_none());
+        let first = addresses.take(HOST, &a).unwrap();
+        assert!(addresses.take(HOST, &b).is_none());
         drop(first);
-        addresses.queue_up(HOST, 1, b.clone());
+        addresses.queue_up(HOST, b.clone());
         assert_eq!(called(&addresses), ["b.test"]);
-        assert!(addresses.take(HOST, 1, &a).is_none());
-        assert!(addresses.take(HOST, 1, &b).is_some());
+        assert!(addresses.take(HOST, &a).is_none());
+        assert!(addresses.take(HOST, &b).is_some());
         assert!(addresses.lines().places.is_empty());
     }
 }

@@ -122,10 +122,10 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
         }
         plan.next += 1;
         trail.host(&endpoint.name, endpoint.address, endpoint.preference, false);
-        let (ip, max) = (endpoint.address.ip(), settings.limits.per_hop);
-        let Some(permit) = shared.addresses.take(ip, max, hop) else {
+        let ip = endpoint.address.ip();
+        let Some(permit) = shared.addresses.take(ip, hop) else {
             crowded.get_or_insert((ip, endpoint.preference));
-            let status = too_many(endpoint, max);
+            let status = too_many(endpoint, settings.limits.per_hop);
             trail.failed(status.text.clone());
             if is_kinder(&status, worst.as_ref()) {
                 trail.blame_session(None);

@@ -141,7 +141,7 @@ impl Sites {
         site.free -= usize::from(worker.hands != Hands::Busy);
         site.free += usize::from(idle);
         worker.hands = if idle { Hands::Idle } else { Hands::Busy };
-        let bell = Arc::clone(&site.bell);
+        let bell = site.bell();
         // What counted on this one may need another.
         self.look(&hop);
         Some(bell)

@@ -58,7 +58,7 @@ impl Sites {
         now: Timestamp,
     ) -> Stands {
         let site = self.sites.get(hop);
-        if site.is_some_and(|site| site.in_line.as_ref().is_some_and(InLine::waits)) {
+        if site.is_some_and(|site| site.in_line.as_deref().is_some_and(InLine::waits)) {
             return Stands::Already;
         }
         self.leave_line(hop);
@@ -67,12 +67,12 @@ impl Sites {
         }
         let until = now + LINE_WAIT;
         self.lines.insert((until, hop.clone()));
-        self.site(hop).in_line = Some(InLine {
+        self.site(hop).in_line = Some(Box::new(InLine {
             ip,
             until,
             status,
             called: None,
-        });
+        }));
         Stands::Now
     }
 
@@ -90,7 +90,7 @@ impl Sites {
         in_line.called = Some(self.last_worker);
         in_line.until = now + CALLED_WAIT;
         self.lines.insert((in_line.until, hop.clone()));
-        self.site(hop).in_line = Some(in_line);
+        self.site(hop).in_line = Some(Box::new(in_line));
         self.look(hop);
         true
     }
@@ -127,7 +127,7 @@ impl Sites {
     }
 
     fn leave_line(&mut self, hop: &NextHop) -> Option<InLine> {
-        let in_line = self.sites.get_mut(hop)?.in_line.take()?;
+        let in_line = *self.sites.get_mut(hop)?.in_line.take()?;
         self.lines.remove(&(in_line.until, hop.clone()));
         Some(in_line)
     }

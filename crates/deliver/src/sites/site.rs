@@ -34,10 +34,10 @@ pub(crate) struct Site {
     pub(crate) failures: u32,
     pub(crate) cap: Option<Cap>,
     /// It stands in line for a place at its host.
-    pub(crate) in_line: Option<InLine>,
+    pub(crate) in_line: Option<Box<InLine>>,
     pub(crate) more: More,
-    /// Wakes workers that stand by, one for each stroke.
-    pub(crate) bell: Arc<Notify>,
+    /// Wakes workers that stand by, one for each stroke; since one did so first.
+    bell: Option<Arc<Notify>>,
 }
 
 /// A site that could not be reached.
@@ -69,7 +69,18 @@ impl Site {
         };
         if let Some(due) = left {
             self.jobs[age].push_back(Job::new(due, reason.to_owned()));
-            self.bell.notify_one();
+            self.ring();
+        }
+    }
+
+    /// What calls a worker that stands by.
+    pub(crate) fn bell(&mut self) -> Arc<Notify> {
+        Arc::clone(self.bell.get_or_insert_default())
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.notify_one();
         }
     }
 
@@ -78,7 +89,7 @@ impl Site {
         let age = job.age();
         self.waiting[age] += job.recipients.len();
         self.jobs[age].push_front(job);
-        self.bell.notify_one();
+        self.ring();
     }
 
     /// Takes so many jobs: new ones before those that were tried before, of which there are some
@@ -118,7 +129,7 @@ impl Site {
     /// Whether it can use one more worker for jobs of an age, of whom it may have `per_hop`.
     pub(crate) fn wants_worker(&self, age: Age, per_hop: usize) -> bool {
         !self.jobs[age].is_empty()
-            && !self.in_line.as_ref().is_some_and(InLine::waits)
+            && !self.in_line.as_deref().is_some_and(InLine::waits)
             && self.jobs(false) > self.free
             && self.workers < self.most(per_hop)
     }

@@ -89,7 +89,7 @@ async fn hear(stream: &mut DuplexStream, lines: usize) {
 
 async fn opened<D: Dial>(dial: &D, clock: &Clock, address: SocketAddr) -> Connection<D::Stream> {
     let hop = crate::NextHop::address(address.ip());
-    let permit = Addresses::default().take(address.ip(), 1, &hop).unwrap();
+    let permit = Addresses::new(1).take(address.ip(), &hop).unwrap();
     let mut trail = Trail::default();
     let opened = Connection::open(
         dial,

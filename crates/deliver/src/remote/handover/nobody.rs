@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mailtypes::Timestamp;
+use mailtypes::{Status, Timestamp};
 use net::Dial;
 use net::dns::Dns;
 use store::Store;
@@ -39,11 +39,15 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             Failed::Enough => return self.all_again(job, trail).await,
         };
         let status = nobody.status.clone();
-        let ending = match nobody.whose {
+        if nobody.whose == Whose::Home {
             // It is looked at once more, and goes another way.
-            Whose::Home => Ending::Untried(status, self.shared.clock.now()),
-            _ if status.code.class == 5 => Ending::Never(status),
-            _ => Ending::Later(status),
+            self.bag.put(waiting);
+            return self.postpone(job, &status, self.shared.clock.now()).await;
+        }
+        let ending = if status.code.class == 5 {
+            Ending::Never(status)
+        } else {
+            Ending::Later(status)
         };
         self.shared.tell_all(&job.recipients, &ending, trail).await;
         let mut trail = trail.clone();
@@ -80,15 +84,20 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         if stands != Stands::No {
             self.all_again(job, trail).await;
             if stands == Stands::Now {
-                let max = shared.settings.load().limits.per_hop;
-                shared.addresses.queue_up(ip, max, self.hop.clone());
+                shared.addresses.queue_up(ip, self.hop.clone());
             }
             return;
         }
-        let ending = Ending::Untried(nobody.status.clone(), now + NO_LINE_PAUSE);
-        shared.tell_all(&job.recipients, &ending, trail).await;
-        while let Some(job) = self.bag.next() {
-            shared.tell_all(&job.recipients, &ending, trail).await;
+        let until = now + NO_LINE_PAUSE;
+        self.postpone(job, &nobody.status, until).await;
+    }
+
+    /// Nobody was asked about a job, nor about the others that the worker has.
+    async fn postpone(&mut self, job: Job, status: &Status, until: Timestamp) {
+        let mut next = Some(job);
+        while let Some(job) = next {
+            self.shared.postpone(job.recipients, status, until).await;
+            next = self.bag.next();
         }
     }
 

@@ -120,7 +120,8 @@ impl Write {
             }
             // Who is held stays so.
             Self::Postpone => {
-                "UPDATE recipient SET due = iif(due IS NULL, NULL, ?), status = iif(attempts = 0, ?, status), hands = NULL
+                "UPDATE recipient SET due = iif(due IS NULL, NULL, ?),
+                        status = iif(attempts = 0, ?, status), hands = NULL
                  WHERE item = ? AND n = ?"
             }
             Self::OweReport => {
