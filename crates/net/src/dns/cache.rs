@@ -21,9 +21,16 @@ pub struct Cache<D> {
 
 type Outcome = Result<Answer, DnsError>;
 
+#[derive(Debug)]
+struct Kept {
+    until: Timestamp,
+    outcome: Outcome,
+}
+
 #[derive(Debug, Default)]
 struct Known {
-    answers: HashMap<Question, (Timestamp, Outcome)>,
+    /// Boxed: a large table is mostly empty places.
+    answers: HashMap<Question, Box<Kept>>,
     /// Octets of all of them, about.
     len: usize,
     /// Questions under way: who asks too waits with the others.
@@ -50,10 +57,10 @@ impl<D: Dns> Cache<D> {
     /// What is known, or the place where it will be told.
     fn look(&self, question: &Question) -> Result<Outcome, watch::Receiver<Option<Outcome>>> {
         let mut known = self.lock();
-        if let Some((until, outcome)) = known.answers.get(question)
-            && *until > self.clock.now()
+        if let Some(kept) = known.answers.get(question)
+            && kept.until > self.clock.now()
         {
-            return Ok(outcome.clone());
+            return Ok(kept.outcome.clone());
         }
         // A receiver whose sender has gone is that of a lookup that came to grief.
         if let Some(waiting) = known.asked.get(question)
@@ -98,19 +105,21 @@ impl Known {
         let is_full =
             |known: &Self| known.answers.len() >= ENTRIES_MAX || known.len + len > ANSWERS_LEN_MAX;
         if is_full(self) {
-            self.answers.retain(|_, (until, _)| *until > now);
+            self.answers.retain(|_, kept| kept.until > now);
             self.len = self
                 .answers
                 .values()
-                .map(|(_, known)| self::len(known))
+                .map(|kept| self::len(&kept.outcome))
                 .sum();
         }
         if is_full(self) {
             self.answers.clear();
             self.len = 0;
         }
-        if let Some((_, old)) = self.answers.insert(question, (until, outcome.clone())) {
-            self.len -= self::len(&old);
+        let outcome = outcome.clone();
+        let kept = Box::new(Kept { until, outcome });
+        if let Some(old) = self.answers.insert(question, kept) {
+            self.len -= self::len(&old.outcome);
         }
         self.len += len;
     }
@@ -275,7 +284,7 @@ mod tests {
             known.keep(question(&format!("n{n}.example")), until, &answer, now);
             assert!(known.len <= ANSWERS_LEN_MAX);
         }
-        let sum: usize = known.answers.values().map(|(_, answer)| len(answer)).sum();
+        let sum: usize = known.answers.values().map(|kept| len(&kept.outcome)).sum();
         assert!(known.len == sum && sum > 0);
     }
 
