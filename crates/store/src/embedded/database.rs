@@ -109,6 +109,7 @@ pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = connect(path, OpenFlags::default())?;
     db.pragma_update(None, "query_only", true)?;
+    db.pragma_update(None, "cache_size", READER_CACHE)?;
     Ok(db)
 }
 
@@ -137,12 +138,17 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         "PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA cache_size = -32768;
          PRAGMA temp_store = MEMORY;",
     )?;
+    db.pragma_update(None, "cache_size", WRITER_CACHE)?;
     Ok(db)
 }
 
+/// Pages that the writer keeps in memory; SQLite takes KiB as negative numbers.
+const WRITER_CACHE: i64 = -32 * 1024;
+/// And each reader: one long list would fill more and never give it back. What a reader does not
+/// have, the system has.
+const READER_CACHE: i64 = -4 * 1024;
 /// Octets of a page. Each commit writes the last page of a dozen indexes whole: small pages cost a
 /// message a fifth less writing than SQLite's usual 4096, and no time.
 const PAGE_LEN: u32 = 2048;

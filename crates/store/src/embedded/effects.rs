@@ -10,8 +10,8 @@ pub(crate) struct Effects {
     pub(crate) epochs: Vec<(u8, i64)>,
     /// The directory has changed.
     pub(crate) directory: bool,
-    /// Items that have let go of their message.
-    pub(crate) ended: Vec<ItemId>,
+    /// Items that have let go of their message, or will not open it soon.
+    pub(crate) put_away: Vec<ItemId>,
     /// Changes of live octets by segment; a segment named here without a live octet dies.
     pub(crate) live: Vec<(i64, i64)>,
 }
@@ -39,7 +39,7 @@ impl Effects {
             self.live(*segment, *octets);
         }
         self.epochs.extend(&other.epochs);
-        self.ended.extend(&other.ended);
+        self.put_away.extend(&other.put_away);
         self.directory |= other.directory;
         self.tally.accepted += other.tally.accepted;
         self.tally.delivered += other.tally.delivered;

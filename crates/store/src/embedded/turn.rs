@@ -148,7 +148,7 @@ impl Turn<'_> {
         if open > 1 {
             return Ok(None);
         }
-        self.effects.ended.push(item);
+        self.effects.put_away.push(item);
         Ok(spans)
     }
 

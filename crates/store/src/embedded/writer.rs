@@ -211,9 +211,9 @@ impl Writer {
         }
     }
 
-    /// Forgets the messages of items that have let go of them.
-    fn forget(&self, ended: &[ItemId]) {
-        for item in ended {
+    /// Forgets the messages of items.
+    fn forget(&self, put_away: &[ItemId]) {
+        for item in put_away {
             self.fresh.take(*item);
         }
     }

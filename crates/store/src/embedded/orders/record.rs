@@ -104,10 +104,14 @@ impl One<'_> {
         match &self.attempt.outcome {
             Outcome::Delivered(status) => self.delivered(turn, status, found.local),
             Outcome::Deferred(status, again) => {
+                turn.effects.put_away.push(self.attempt.item);
                 self.note(turn, EventKind::Deferred, Some(status))?;
                 self.wait(turn, found, status, *again, 0)
             }
-            Outcome::Postponed(status, again) => self.postpone(turn, status, *again),
+            Outcome::Postponed(status, again) => {
+                turn.effects.put_away.push(self.attempt.item);
+                self.postpone(turn, status, *again)
+            }
             Outcome::Failed(status) => {
                 self.note(turn, EventKind::Failed, Some(status))?;
                 self.owe(turn, found, status)

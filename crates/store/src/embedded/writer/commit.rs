@@ -132,7 +132,7 @@ impl Writer {
         if done.effects.directory {
             self.cache.clear();
         }
-        self.forget(&done.effects.ended);
+        self.forget(&done.effects.put_away);
         self.unlink(&done.dead);
     }
 

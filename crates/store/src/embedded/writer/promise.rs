@@ -179,7 +179,7 @@ impl Writer {
         sheet.entry(made.redo.as_octets());
         match self.log.write(sheet) {
             Ok(()) => {
-                self.forget(&std::mem::take(&mut made.effects.ended));
+                self.forget(&std::mem::take(&mut made.effects.put_away));
                 self.ahead.add(&made.redo, &made.effects, sheet.end(), now);
                 Ok(())
             }
