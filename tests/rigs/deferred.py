@@ -24,7 +24,7 @@ STALLS = 50  # every fiftieth destination swallows what it is sent
 SENDERS = 4
 NEW = 2_000
 CLONE_NEWNET = 0x40000000
-ROUNDS = 5
+ROUNDS = 11
 
 
 def body(rig):

@@ -8,6 +8,7 @@ use crate::limits::POLL;
 use crate::testing::{TAKES, World};
 
 mod crowds;
+mod kept_back;
 mod last_try;
 mod many_hosts;
 mod ours_now;

@@ -129,7 +129,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
                     given.kept_back = true;
-                    self.keep_back(*due, down).await;
+                    let pause = own_pause.unwrap_or(settings.schedule.steady(0));
+                    self.keep_back(*due, down, pause).await;
                 }
             }
         }
@@ -137,8 +138,14 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         given
     }
 
-    async fn keep_back(&self, due: Due, down: Down) {
-        let Down { until, status, .. } = down;
+    /// The try that failed goes for this one too: it waits as if it had been there.
+    async fn keep_back(&self, due: Due, down: Down, pause: Duration) {
+        let Down {
+            since,
+            until,
+            status,
+        } = down;
+        let until = until.max(since + pause);
         let mut code = status.code;
         // It may be for good that the host refuses; not trying is not.
         code.class = 4;
