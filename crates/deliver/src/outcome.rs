@@ -71,7 +71,11 @@ pub(crate) fn outcome(
         },
         Ending::Untried(status, until) => {
             let until = until + schedule.jitter(until.since(now), rng);
-            Outcome::Postponed(status, schedule.not_beyond(due.accepted, until, now))
+            Outcome::Postponed {
+                status,
+                due: due.due,
+                again: schedule.not_beyond(due.accepted, until, now),
+            }
         }
     }
 }
@@ -138,7 +142,7 @@ mod tests {
         );
         let until = Timestamp::from_millis(five_days + 60_000);
         let mut untried = |millis| match after(0, Ending::Untried(status.clone(), until), millis) {
-            Outcome::Postponed(_, again) => again,
+            Outcome::Postponed { again, .. } => again,
             other => panic!("nobody has tried: {other:?}"),
         };
         let four_hours = Timestamp::from_millis(4 * 3_600_000);

@@ -97,7 +97,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
             fate::recorded(due, &attempt.outcome);
             let waits = matches!(
                 attempt.outcome,
-                Outcome::Deferred(..) | Outcome::Postponed(..)
+                Outcome::Deferred(..) | Outcome::Postponed { .. }
             );
             let is_late = waits && !due.told && settings.schedule.is_late(due.accepted, now);
             if is_late {

@@ -103,7 +103,12 @@ impl<S, R, D> Shared<S, R, D> {
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
         let trail = Some(trail.write(&due.address));
-        self.send(due, ending, trail).await;
+        self.send(due, ending, String::new(), trail).await;
+    }
+
+    /// The same for what needs no network: `detail` says by which way.
+    pub(crate) async fn tell_here(&self, due: Due, ending: Ending, detail: &str) {
+        self.send(due, ending, detail.to_owned(), None).await;
     }
 
     /// Nobody was asked about these, so there is nothing to tell but why, and until when.
@@ -115,15 +120,15 @@ impl<S, R, D> Shared<S, R, D> {
     ) {
         for due in recipients {
             let ending = Ending::Untried(status.clone(), until);
-            self.send(due, ending, None).await;
+            self.send(due, ending, String::new(), None).await;
         }
     }
 
-    async fn send(&self, due: Due, ending: Ending, trail: Option<String>) {
+    async fn send(&self, due: Due, ending: Ending, detail: String, trail: Option<String>) {
         let told = Told {
             due,
             ending,
-            detail: String::new(),
+            detail,
             trail,
         };
         if let Err(unsent) = self.endings.send(told).await {

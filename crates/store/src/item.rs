@@ -289,7 +289,7 @@ impl Attempt {
         let status = match &self.outcome {
             Outcome::Delivered(status)
             | Outcome::Deferred(status, _)
-            | Outcome::Postponed(status, _)
+            | Outcome::Postponed { status, .. }
             | Outcome::Failed(status) => status.text.len(),
             Outcome::Crashed(_) => 0,
         };
@@ -305,9 +305,15 @@ pub enum Outcome {
     Delivered(Status),
     /// Try again at the given time.
     Deferred(Status, Timestamp),
-    /// Nobody was asked, so it is no attempt; wait until the given time. The status is kept where no
-    /// attempt has left one.
-    Postponed(Status, Timestamp),
+    /// Nobody was asked, so it is no attempt.
+    Postponed {
+        /// Why. It is kept where no attempt has left one.
+        status: Status,
+        /// Since when it was due, as it was seen: another time was ordered meanwhile, and stays.
+        due: Timestamp,
+        /// Wait until then.
+        again: Timestamp,
+    },
     /// Never: a bounce is owed to the sender.
     Failed(Status),
     /// What worked on it came to grief; try again at the given time, unless it has happened before.

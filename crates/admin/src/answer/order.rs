@@ -28,6 +28,8 @@ pub(super) async fn carry_out(
         }
     };
     let host = selection.host.as_ref();
+    // Also before: what is due at once must not meet a host that is still left alone.
+    try_at_once(house, order);
     if let ([id], true) = (&ids[..], which.names_one()) {
         let count = store.operate(action(order), *id, host, by).await?;
         tracing::info!(target: "mail", %id, recipients = count, by, "{}", done(order));

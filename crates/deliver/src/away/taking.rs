@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mailtypes::{EnhancedCode, Status, Timestamp};
+use message::date;
 use net::Dial;
 use net::dns::Dns;
 use store::{Cursor, Due, DuePage, Lease, Store, StoreError};
@@ -129,8 +130,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
                     given.kept_back = true;
-                    let pause = own_pause.unwrap_or(settings.schedule.steady(0));
-                    self.keep_back(*due, down, pause).await;
+                    let until = down.keeps_until(own_pause, settings.schedule.first);
+                    self.keep_back(*due, &down, until).await;
                 }
             }
         }
@@ -138,18 +139,12 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         given
     }
 
-    /// The try that failed goes for this one too: it waits as if it had been there.
-    async fn keep_back(&self, due: Due, down: Down, pause: Duration) {
-        let Down {
-            since,
-            until,
-            status,
-        } = down;
-        let until = until.max(since + pause);
-        let mut code = status.code;
+    async fn keep_back(&self, due: Due, down: &Down, until: Timestamp) {
+        let mut code = down.status.code;
         // It may be for good that the host refuses; not trying is not.
         code.class = 4;
-        let text = format!("not tried, since a moment ago: {}", status.text);
+        let seen = date::rfc3339(down.since);
+        let text = format!("not tried, since at {seen}: {}", down.status.text);
         let status = Status::new(code, text);
         self.shared.postpone([due], &status, until).await;
     }

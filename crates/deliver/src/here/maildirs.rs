@@ -166,12 +166,13 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
             Ok(Work::Done) => {}
             Ok(Work::Overdue) => {
                 for due in self.maildirs.overdue(&path) {
-                    self.tell_held(due, hangs(), &detail(&path)).await;
+                    self.shared.tell_here(due, hangs(), &detail(&path)).await;
                 }
             }
             Err(error) => {
                 tracing::error!(item = %due.item, to = %due.address, %error, "a delivery came to grief");
-                self.tell_held(due, Ending::Crashed, &detail(&path)).await;
+                let detail = detail(&path);
+                self.shared.tell_here(due, Ending::Crashed, &detail).await;
             }
         }
         if self.maildirs.more && self.maildirs.waiting < MAILDIR_LINE_MAX / 2 {
@@ -212,7 +213,7 @@ async fn one<S: Store, R, D>(shared: Arc<Shared<S, R, D>>, due: Due, pass: Pass)
         () = shared.clock.sleep_until(until) => (hangs(), Work::Overdue),
     };
     let path = due.maildir.clone().unwrap_or_default();
-    super::telling::tell_held(&shared, due, ending, &detail(&path)).await;
+    shared.tell_here(due, ending, &detail(&path)).await;
     work
 }
 

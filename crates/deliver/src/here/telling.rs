@@ -9,44 +9,19 @@ use tokio::task::JoinSet;
 
 use super::Here;
 use crate::limits::REPORTS_AT_ONCE;
-use crate::outcome::{Ending, Told};
+use crate::outcome::Ending;
 use crate::reports::Manner;
 use crate::reports::{Sent, Writing};
-use crate::shared::Shared;
 
 /// What came of one report.
 type Left = (ItemId, ReportKind, Result<Sent, StoreError>);
-
-/// An attempt at a recipient that is held has ended.
-pub(super) async fn tell_held<S, R, D>(
-    shared: &Shared<S, R, D>,
-    due: Due,
-    ending: Ending,
-    detail: &str,
-) {
-    let told = Told {
-        due,
-        ending,
-        detail: detail.to_owned(),
-        trail: None,
-    };
-    if let Err(unsent) = shared.endings.send(told).await {
-        // Nobody records any more: the store is closed.
-        shared.let_go(std::iter::once(&unsent.0.due));
-    }
-}
 
 impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D> {
     /// An attempt has ended, unless somebody else works on that recipient.
     pub(super) async fn tell(&self, due: Due, ending: Ending, detail: &str) {
         if self.shared.sites().hold(&due) {
-            self.tell_held(due, ending, detail).await;
+            self.shared.tell_here(due, ending, detail).await;
         }
-    }
-
-    /// The same for what is held already.
-    pub(super) async fn tell_held(&self, due: Due, ending: Ending, detail: &str) {
-        tell_held(&self.shared, due, ending, detail).await;
     }
 
     /// Writes some of the reports that are owed, and then of those on what is late, so that mail

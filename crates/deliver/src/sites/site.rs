@@ -190,6 +190,15 @@ impl Down {
     pub(crate) fn keeps_back(&self, own_pause: Option<Duration>, now: Timestamp) -> bool {
         now < self.until && own_pause.is_none_or(|pause| now.since(self.since) < pause)
     }
+
+    /// How long: as if the try that failed had been its own. Who was never tried would wait for
+    /// `first` then, and is no try itself before the pause is over.
+    pub(crate) fn keeps_until(&self, own_pause: Option<Duration>, first: Duration) -> Timestamp {
+        match own_pause {
+            Some(pause) => self.since + pause,
+            None => self.until.max(self.since + first),
+        }
+    }
 }
 
 /// One of so many jobs is one that was tried before, when there are both.

@@ -270,20 +270,26 @@ fn a_long_pause_of_a_site_does_not_swallow_retries() {
         status: status(),
     };
     for (own_pause, now, kept) in [
-        (None, 3599, true),
-        (None, 3600, false),
-        (Some(300), 299, true),
-        (Some(300), 300, false),
-        (Some(14_400), 3599, true),
-        (Some(14_400), 3600, false),
+        (None, 3599, Some(3600)),
+        (None, 3600, None),
+        (Some(300), 299, Some(300)),
+        (Some(300), 300, None),
+        (Some(14_400), 3599, Some(14_400)),
+        (Some(14_400), 3600, None),
     ] {
         let own = own_pause.map(Duration::from_secs);
-        assert_eq!(
-            down.keeps_back(own, at(now)),
-            kept,
-            "{own_pause:?} at {now}"
-        );
+        let first = Duration::from_mins(5);
+        let until = down
+            .keeps_back(own, at(now))
+            .then(|| down.keeps_until(own, first));
+        assert_eq!(until, kept.map(at), "{own_pause:?} at {now}");
     }
+    let short = Down {
+        until: at(60),
+        ..down
+    };
+    let first = Duration::from_mins(5);
+    assert_eq!(short.keeps_until(None, first), at(300));
 }
 
 #[test]

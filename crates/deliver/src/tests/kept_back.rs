@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use store::RecipientState;
+
 use super::REMOTE;
-use crate::testing::World;
+use crate::testing::{TAKES, World};
 
 #[tokio::test]
 async fn it_waits_as_if_it_had_been_there_when_the_try_failed() {
@@ -26,7 +28,8 @@ async fn it_waits_as_if_it_had_been_there_when_the_try_failed() {
         (five_minutes..=five_minutes.mul_f64(1.1)).contains(&waits),
         "{waits:?}"
     );
+    world.hosts.set("192.0.2.1:25", TAKES);
     world.clock.advance(five_minutes.mul_f64(1.2));
-    world.attempted(late, 1).await;
+    world.wait_for(late, 0, RecipientState::Delivered, 1).await;
     world.end(task).await;
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mailtypes::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::OpenError;
 use crate::limits::WAIT_MAX;
@@ -31,7 +31,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
 
 /// Opens the database for writing, as it is, or an empty one. One of a newer version is refused.
 pub(crate) fn connect_known(path: &Path) -> Result<Connection, OpenError> {
-    let db = connect(path, OpenFlags::default())?;
+    let db = connect(path, WRITER_CACHE)?;
     let found = schema_of(&db)?;
     if found > schema_version() {
         return Err(OpenError::Newer {
@@ -86,7 +86,7 @@ pub(crate) fn shorten_waits(db: &Connection, now: Timestamp) -> rusqlite::Result
 /// Opens the database again after an error, and brings all that it holds down to the disk: what
 /// is found in it afterwards is durable.
 pub(crate) fn reopen(path: &Path) -> rusqlite::Result<(Connection, Box<[i64; 256]>)> {
-    let db = connect(path, OpenFlags::default())?;
+    let db = connect(path, WRITER_CACHE)?;
     let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy != 0 {
         return Err(rusqlite::Error::SqliteFailure(
@@ -100,16 +100,15 @@ pub(crate) fn reopen(path: &Path) -> rusqlite::Result<(Connection, Box<[i64; 256
 
 /// Opens the database once more, for checkpoints.
 pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
-    let db = connect(path, OpenFlags::default())?;
+    let db = connect(path, READER_CACHE)?;
     db.busy_timeout(CHECKPOINT_BUSY)?;
     Ok(db)
 }
 
 /// Opens the database for reading only.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let db = connect(path, OpenFlags::default())?;
+    let db = connect(path, READER_CACHE)?;
     db.pragma_update(None, "query_only", true)?;
-    db.pragma_update(None, "cache_size", READER_CACHE)?;
     Ok(db)
 }
 
@@ -125,8 +124,8 @@ pub(crate) fn load_epochs(db: &Connection) -> rusqlite::Result<Box<[i64; 256]>> 
     Ok(epochs)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let db = Connection::open_with_flags(path, flags)?;
+fn connect(path: &Path, cache: i64) -> rusqlite::Result<Connection> {
+    let db = Connection::open(path)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     db.busy_timeout(BUSY)?;
     // Plans that do not depend on bound values: else some statements are parsed at each use.
@@ -140,7 +139,7 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
          PRAGMA journal_size_limit = 67108864;
          PRAGMA temp_store = MEMORY;",
     )?;
-    db.pragma_update(None, "cache_size", WRITER_CACHE)?;
+    db.pragma_update(None, "cache_size", cache)?;
     Ok(db)
 }
 

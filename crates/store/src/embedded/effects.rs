@@ -1,8 +1,8 @@
-//! What orders add to the books.
+//! What orders add to the books, and what memory has to know of them.
 
 use mailtypes::ItemId;
 
-/// What orders add to the books; written once a turn, and undone with the order's savepoint.
+/// What follows from orders; done once a turn, and undone with the order's savepoint.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) tally: Tally,
@@ -10,7 +10,8 @@ pub(crate) struct Effects {
     pub(crate) epochs: Vec<(u8, i64)>,
     /// The directory has changed.
     pub(crate) directory: bool,
-    /// Items that have let go of their message, or will not open it soon.
+    /// Items that have let go of their message, or were put off: the copy at hand goes. Other
+    /// recipients that still need it read the body log.
     pub(crate) put_away: Vec<ItemId>,
     /// Changes of live octets by segment; a segment named here without a live octet dies.
     pub(crate) live: Vec<(i64, i64)>,

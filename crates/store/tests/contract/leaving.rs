@@ -213,9 +213,10 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
         detail: "by test".to_owned(),
         trail: None,
     };
-    let postpone = |why: &str| {
+    let postpone = |why: &str, due| {
+        let status = other_status(why);
         let again = backend.now() + Duration::from_mins(5);
-        attempt(Outcome::Postponed(other_status(why), again))
+        attempt(Outcome::Postponed { status, due, again })
     };
     let state = async || {
         let story = store.story(id).await.unwrap().unwrap();
@@ -223,9 +224,14 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
         let status = recipient.status.as_ref().map(|status| status.text.clone());
         (story.events.len(), recipient.attempts, status.unwrap())
     };
+    let seen = async || {
+        let story = store.story(id).await.unwrap().unwrap();
+        story.recipients[0].due.unwrap()
+    };
     for why in ["it is down", "it is full"] {
         store.begin(&held, vec![(id, 0)], false).await.unwrap();
-        store.record(&held, vec![postpone(why)]).await.unwrap();
+        let postponed = postpone(why, seen().await);
+        store.record(&held, vec![postponed]).await.unwrap();
         assert_eq!(state().await, (0, 0, why.to_owned()));
         let page = store.due(&held, Lane::Fresh, None, 10).await.unwrap();
         assert!(page.due.is_empty() && page.later.is_some());
@@ -236,20 +242,26 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     // What an attempt has seen stays.
     let outcome = Outcome::Deferred(other_status("come back later"), backend.now());
     store.record(&held, vec![attempt(outcome)]).await.unwrap();
+    let postponed = postpone("it is down", seen().await);
+    store.record(&held, vec![postponed]).await.unwrap();
+    assert_eq!(state().await, (1, 1, "come back later".to_owned()));
+    // An order to try it at once wins against whoever has seen it before.
+    let before = seen().await;
+    backend.advance(Duration::from_mins(1));
     store
-        .record(&held, vec![postpone("it is down")])
+        .operate(Action::Retry, id, None, "root")
         .await
         .unwrap();
-    assert_eq!(state().await, (1, 1, "come back later".to_owned()));
+    let postponed = postpone("it is down", before);
+    store.record(&held, vec![postponed]).await.unwrap();
+    assert_eq!(seen().await, backend.now());
     backend.advance(Duration::from_mins(5));
     let page = store.due(&held, Lane::Again, None, 10).await.unwrap();
     assert_eq!(page.due.len(), 1);
     // Who was held meanwhile stays so.
     store.operate(Action::Hold, id, None, "root").await.unwrap();
-    store
-        .record(&held, vec![postpone("it is down")])
-        .await
-        .unwrap();
+    let postponed = postpone("it is down", before);
+    store.record(&held, vec![postponed]).await.unwrap();
     let recipient = store.story(id).await.unwrap().unwrap().recipients.remove(0);
     assert_eq!(recipient.state, RecipientState::Held);
     assert_eq!((recipient.due, recipient.attempts), (None, 1));

@@ -118,9 +118,9 @@ impl Write {
                 "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
                         strikes = ?, hands = NULL WHERE item = ? AND n = ?"
             }
-            // Who is held stays so.
+            // Who is held stays so, and who is to be tried at once.
             Self::Postpone => {
-                "UPDATE recipient SET due = iif(due IS NULL, NULL, ?),
+                "UPDATE recipient SET due = iif(due = ?, ?, due),
                         status = iif(attempts = 0, ?, status), hands = NULL
                  WHERE item = ? AND n = ?"
             }

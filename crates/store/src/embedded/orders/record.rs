@@ -108,9 +108,9 @@ impl One<'_> {
                 self.note(turn, EventKind::Deferred, Some(status))?;
                 self.wait(turn, found, status, *again, 0)
             }
-            Outcome::Postponed(status, again) => {
+            Outcome::Postponed { status, due, again } => {
                 turn.effects.put_away.push(self.attempt.item);
-                self.postpone(turn, status, *again)
+                self.postpone(turn, status, *due, *again)
             }
             Outcome::Failed(status) => {
                 self.note(turn, EventKind::Failed, Some(status))?;
@@ -185,11 +185,13 @@ impl One<'_> {
         &self,
         turn: &mut Turn<'_>,
         status: &Status,
+        due: Timestamp,
         again: Timestamp,
     ) -> Result<(), StoreError> {
         turn.write(
             Write::Postpone,
             params![
+                due.as_millis(),
                 again.max(turn.now).as_millis(),
                 status.to_string(),
                 self.attempt.item.as_i64(),

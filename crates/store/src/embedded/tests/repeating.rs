@@ -123,9 +123,9 @@ async fn live(rig: &Rig, before: &Before) {
             .await
             .unwrap(),
     ];
+    let due = Timestamp::from_millis(rig.millis.load(Ordering::Relaxed));
     rig.advance(Duration::from_millis(1));
-    let again =
-        Timestamp::from_millis(rig.millis.load(Ordering::Relaxed)) + Duration::from_hours(1);
+    let again = due + Duration::from_hours(1);
     let attempt = |item, recipient, outcome| Attempt {
         item,
         recipient,
@@ -133,12 +133,17 @@ async fn live(rig: &Rig, before: &Before) {
         detail: "by test".to_owned(),
         trail: Some("{}".to_owned()),
     };
+    let postponed = Outcome::Postponed {
+        status: status(4),
+        due,
+        again,
+    };
     let attempts = vec![
         attempt(both, 1, Outcome::Delivered(status(2))),
         attempt(gone, 0, Outcome::Delivered(status(2))),
         attempt(maildir, 0, Outcome::Delivered(status(2))),
         attempt(later, 0, Outcome::Deferred(status(4), again)),
-        attempt(unasked, 0, Outcome::Postponed(status(4), again)),
+        attempt(unasked, 0, postponed),
         attempt(failed, 0, Outcome::Failed(status(5))),
         attempt(unheard, 0, Outcome::Failed(status(5))),
         attempt(crashed, 0, Outcome::Crashed(again)),
