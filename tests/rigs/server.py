@@ -122,6 +122,10 @@ class Server:
         """Resident memory of all its processes, in KiB."""
         return sum(status_kib(pid, "VmRSS") for pid in self.tree())
 
+    def peak(self):
+        """The most resident memory that its processes have had since they started, in KiB."""
+        return sum(status_kib(pid, "VmHWM") for pid in self.tree())
+
     # --- talking to it ---
 
     def smtp(self, **options):

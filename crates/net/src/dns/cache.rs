@@ -29,7 +29,7 @@ struct Kept {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Boxed: a large table is mostly empty places.
+    /// Boxed: up to half of a large table is empty places.
     answers: HashMap<Question, Box<Kept>>,
     /// Octets of all of them, about.
     len: usize,
