@@ -100,7 +100,7 @@ pub const CALLED_WAIT: Duration = Duration::from_secs(10);
 pub const LINES_MAX: usize = 500;
 /// How long an open connection waits for more mail.
 pub const STAND_BY: Duration = Duration::from_secs(3);
-/// How long a next hop that could not be reached is left alone; it doubles with each failure.
+/// How long a next hop that could not be reached is left alone; it doubles with each such pause.
 pub const DOWN_FIRST: Duration = Duration::from_mins(1);
 /// The longest time that a next hop is left alone.
 pub const DOWN_MAX: Duration = Duration::from_hours(1);

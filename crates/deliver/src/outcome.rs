@@ -69,14 +69,11 @@ pub(crate) fn outcome(
             Some(again) => Outcome::Deferred(status, again),
             None => Outcome::Failed(expired(schedule, &status)),
         },
-        Ending::Untried(status, until) => {
-            let until = until + schedule.jitter(until.since(now), rng);
-            Outcome::Postponed {
-                status,
-                due: due.due,
-                again: schedule.not_beyond(due.accepted, until, now),
-            }
-        }
+        Ending::Untried(status, until) => Outcome::Postponed {
+            status,
+            due: due.due,
+            again: schedule.not_beyond(due.accepted, until, now),
+        },
     }
 }
 

@@ -44,7 +44,8 @@ impl Schedule {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> Option<Timestamp> {
-        let next = now + self.pause(made, rng);
+        let pause = self.steady_at(made, accepted, now);
+        let next = now + (pause + self.jitter(pause, rng));
         if self.is_over(accepted, now) {
             return (made == 0).then_some(next);
         }
@@ -85,7 +86,16 @@ impl Schedule {
         if self.is_over(due.accepted, now) {
             return Some(Duration::ZERO);
         }
-        due.attempts.checked_sub(1).map(|made| self.steady(made))
+        let made = due.attempts.checked_sub(1)?;
+        Some(self.steady_at(made, due.accepted, now))
+    }
+
+    /// The pause after an attempt at `now`, without chance. With attempts at their times the pauses
+    /// before it and the first one add up to it. Those that somebody ordered come early: they do not
+    /// put off the others.
+    fn steady_at(&self, made: u32, accepted: Timestamp, now: Timestamp) -> Duration {
+        let age = now.since(accepted);
+        self.steady(made).min(self.first.saturating_add(age))
     }
 
     /// Up to a tenth of a pause, so that what failed together does not come back together.
@@ -168,6 +178,21 @@ mod tests {
         assert_eq!(next(31, 7200), None);
         assert!(!schedule.is_late(Timestamp::EPOCH, minutes(239)));
         assert!(schedule.is_late(Timestamp::EPOCH, minutes(240)));
+    }
+
+    #[test]
+    fn tries_that_were_ordered_do_not_put_off_the_others() {
+        let schedule = Schedule::default();
+        let mut rng = SmallRng::seed_from_u64(1);
+        let next = schedule.next(Timestamp::EPOCH, 8, minutes(1), &mut rng);
+        assert!((minutes(7)..=minutes(8)).contains(&next.unwrap()));
+        let due = Due {
+            attempts: 9,
+            accepted: Timestamp::EPOCH,
+            ..crate::testing::due(0)
+        };
+        let pause = schedule.pause_before(&due, minutes(1));
+        assert_eq!(pause, Some(Duration::from_mins(6)));
     }
 
     #[test]

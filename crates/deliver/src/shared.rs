@@ -174,10 +174,12 @@ impl<S, R, D> Shared<S, R, D> {
     ) -> Failed {
         let now = self.clock.now();
         // A message that failed is not due again before its next hop may be tried again.
-        let first = DOWN_FIRST.min(self.settings.load().schedule.first / 2);
+        let schedule = self.settings.load().schedule;
+        let first = DOWN_FIRST.min(schedule.first / 2);
+        let longest = DOWN_MAX.min(schedule.longest);
         self.sites()
             .failed(hop, id, status, (began, now), |failures| {
-                now + first.saturating_mul(1 << failures.min(16)).min(DOWN_MAX)
+                now + first.saturating_mul(1 << failures.min(16)).min(longest)
             })
     }
 }

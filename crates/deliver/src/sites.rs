@@ -190,19 +190,21 @@ impl Sites {
         true
     }
 
-    /// How often in a row nobody was reached at a next hop.
-    pub(crate) fn failures(&self, hop: &NextHop) -> u32 {
-        self.sites.get(hop).map_or(0, |site| site.failures)
+    /// How many visits in a row have reached nobody at a next hop.
+    pub(crate) fn visits(&self, hop: &NextHop) -> u32 {
+        self.sites.get(hop).map_or(0, |site| site.visits)
     }
 
     /// Every site may be tried at once.
     pub(crate) fn forgive(&mut self) {
         self.sleeping.clear();
-        self.sites.retain(|_, site| {
-            site.down = None;
+        for (hop, site) in &mut self.sites {
             site.failures = 0;
-            !site.is_idle()
-        });
+            if let Some(down) = &mut site.down {
+                down.until = down.since;
+                self.sleeping.insert((down.until, hop.clone()));
+            }
+        }
     }
 
     /// The site of a next hop. There are more than so many only while mail waits for all of them.

@@ -130,7 +130,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
                     given.kept_back = true;
-                    let until = down.keeps_until(own_pause, settings.schedule.first);
+                    let until = down.keeps_until(own_pause);
                     self.keep_back(*due, &down, until).await;
                 }
             }

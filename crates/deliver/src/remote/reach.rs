@@ -79,7 +79,7 @@ pub(crate) async fn plan<S, R: Dns, D>(
         });
     }
     let own = settings.own.clone();
-    let visit = shared.sites().failures(hop);
+    let visit = shared.sites().visits(hop);
     match resolve(&shared.dns, &shared.clock, hop, &own, visit, rng, trail).await {
         Verdict::Try(hosts) => {
             let (endpoints, cut) = endpoints::choose(&hosts.list, hop.port, visit);

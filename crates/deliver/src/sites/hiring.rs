@@ -153,6 +153,7 @@ impl Sites {
         let first = self.connected(id, true) == 0;
         if let Some(site) = self.sites.get_mut(hop) {
             site.failures = 0;
+            site.visits = 0;
             if let Some(down) = site.down.take() {
                 self.sleeping.remove(&(down.until, hop.clone()));
             }
@@ -182,16 +183,25 @@ impl Sites {
         // Whoever was on the way when another one failed has seen the same failure.
         let is_known = site.down.as_ref().is_some_and(|down| began <= down.since);
         if !is_known {
-            let down = Down {
-                since: now,
-                until: until(site.failures),
-                status: status.clone(),
-            };
-            site.failures = site.failures.saturating_add(1);
-            let until = down.until;
-            if let Some(before) = site.down.replace(down) {
+            site.visits = site.visits.saturating_add(1);
+            let before = site.down.take();
+            if let Some(before) = &before {
                 self.sleeping.remove(&(before.until, hop.clone()));
             }
+            // A retry in the middle of a pause does not make it longer.
+            let goes_on = before.filter(|before| now < before.until);
+            let until = match goes_on {
+                Some(before) => before.until,
+                None => {
+                    site.failures = site.failures.saturating_add(1);
+                    until(site.failures - 1)
+                }
+            };
+            site.down = Some(Down {
+                since: now,
+                until,
+                status: status.clone(),
+            });
             self.sleeping.insert((until, hop.clone()));
         }
         failed

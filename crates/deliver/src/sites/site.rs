@@ -30,8 +30,10 @@ pub(crate) struct Site {
     /// It stands among those that can use a worker.
     pub(crate) is_ready: ByAge<bool>,
     pub(crate) down: Option<Down>,
-    /// Failures in a row without a success between them.
+    /// Pauses in a row: each is longer than the one before.
     pub(crate) failures: u32,
+    /// Visits in a row that reached nobody.
+    pub(crate) visits: u32,
     pub(crate) cap: Option<Cap>,
     /// It stands in line for a place at its host.
     pub(crate) in_line: Option<Box<InLine>>,
@@ -191,13 +193,10 @@ impl Down {
         now < self.until && own_pause.is_none_or(|pause| now.since(self.since) < pause)
     }
 
-    /// How long: as if the try that failed had been its own. Who was never tried would wait for
-    /// `first` then, and is no try itself before the pause is over.
-    pub(crate) fn keeps_until(&self, own_pause: Option<Duration>, first: Duration) -> Timestamp {
-        match own_pause {
-            Some(pause) => self.since + pause,
-            None => self.until.max(self.since + first),
-        }
+    /// How long: as if the try that failed had been its own; who was never tried, until the pause
+    /// ends. All of them come back at one moment: then one try goes for all.
+    pub(crate) fn keeps_until(&self, own_pause: Option<Duration>) -> Timestamp {
+        own_pause.map_or(self.until, |pause| self.since + pause)
     }
 }
 

@@ -261,6 +261,33 @@ fn a_site_that_is_down_says_so_until_its_time_is_over() {
     assert_eq!(offer_at(&mut sites, &hop, message(7), None, 92), "taken");
 }
 
+#[test]
+fn a_retry_in_a_pause_does_not_make_it_longer() {
+    let mut sites = sites(9, 9);
+    let hop = hop("one.example");
+    offer(&mut sites, &hop, message(1));
+    let id = hire(&mut sites).unwrap();
+    take(&mut sites, id, 1);
+    fail(&mut sites, &hop, id, 0, 30);
+    sites.leave(id);
+    assert_eq!(
+        offer_at(&mut sites, &hop, message(2), Some(10), 45),
+        "taken"
+    );
+    let id = hire(&mut sites).unwrap();
+    take(&mut sites, id, 1);
+    let times = (at(45), at(50));
+    sites.failed(&hop, Some(id), &status(), times, |_| {
+        unreachable!("it goes on")
+    });
+    sites.leave(id);
+    // It is a visit, and the last try that there was.
+    assert_eq!(sites.visits(&hop), 2);
+    assert_eq!(offer_at(&mut sites, &hop, message(3), Some(10), 55), "down");
+    assert_eq!(offer_at(&mut sites, &hop, message(4), None, 89), "down");
+    assert_eq!(offer_at(&mut sites, &hop, message(5), None, 90), "taken");
+}
+
 /// When nothing was tried for as long as a recipient waits between its own attempts, it is tried.
 #[test]
 fn a_long_pause_of_a_site_does_not_swallow_retries() {
@@ -278,18 +305,9 @@ fn a_long_pause_of_a_site_does_not_swallow_retries() {
         (Some(14_400), 3600, None),
     ] {
         let own = own_pause.map(Duration::from_secs);
-        let first = Duration::from_mins(5);
-        let until = down
-            .keeps_back(own, at(now))
-            .then(|| down.keeps_until(own, first));
+        let until = down.keeps_back(own, at(now)).then(|| down.keeps_until(own));
         assert_eq!(until, kept.map(at), "{own_pause:?} at {now}");
     }
-    let short = Down {
-        until: at(60),
-        ..down
-    };
-    let first = Duration::from_mins(5);
-    assert_eq!(short.keeps_until(None, first), at(300));
 }
 
 #[test]
@@ -380,8 +398,11 @@ fn sites_with_nothing_to_do_are_forgotten_but_for_their_failures() {
     }
     assert_eq!(sites.sites.len(), SITES_MAX);
     assert!(!sites.sites.contains_key(&bad));
+    // Forgiven is not forgotten: which of many hosts come next.
+    let last = hop("d7.example");
     sites.forgive();
-    assert!(sites.sites.is_empty() && sites.sleeping.is_empty());
+    assert_eq!((sites.visits(&last), sites.sleeping.len()), (1, SITES_MAX));
+    assert_eq!(offer_at(&mut sites, &last, message(3), None, 3), "taken");
 }
 
 #[test]
