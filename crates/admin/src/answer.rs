@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailtypes::{Domain, ItemId, Mailbox, Timestamp};
+use mailtypes::{Domain, Host, ItemId, Mailbox, Timestamp};
 use store::{Addressing, MessageReader, Store};
 
 use crate::view::{AuditView, CheckView, ProblemView, StatusView};
@@ -52,8 +52,9 @@ impl std::fmt::Debug for Addresses {
 
 /// What an operator may ask of delivery.
 pub trait Delivery: std::fmt::Debug + Send + Sync {
-    /// Something is due now, also for hosts that could not be reached a moment ago.
-    fn try_at_once(&self);
+    /// Something is due now for these hosts, or for any, also where nobody could be reached a moment
+    /// ago.
+    fn try_at_once(&self, hosts: Option<&[Host]>);
 }
 
 /// An answer, and the octets that belong to it.

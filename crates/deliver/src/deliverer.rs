@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
+use mailtypes::Host;
 use net::dns::Dns;
 use net::{Clock, Dial};
 use rand::rngs::SmallRng;
@@ -12,6 +13,7 @@ use store::{Addressing, Lease, Store, StoreError};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::away::Away;
+use crate::forgive::Forgive;
 use crate::here::Here;
 use crate::late::Late;
 use crate::limits::{LEASE, OUTCOMES_MAX};
@@ -39,13 +41,14 @@ pub struct Deliverer<S, R, D> {
 #[derive(Clone, Debug)]
 pub struct Handle {
     wake: Arc<Notify>,
-    forgive: Arc<AtomicBool>,
+    forgive: Forgive,
 }
 
 impl Handle {
-    /// Something may be due now, also for hosts that could not be reached a moment ago.
-    pub fn try_at_once(&self) {
-        self.forgive.store(true, Ordering::Relaxed);
+    /// Something may be due now for mail to these hosts, or to any, also where nobody could be
+    /// reached a moment ago.
+    pub fn try_at_once(&self, hosts: Option<&[Host]>) {
+        self.forgive.add(hosts);
         self.wake.notify_one();
     }
 }
@@ -79,7 +82,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             late: Late::default(),
             trouble: Mutex::default(),
             rescan: AtomicBool::new(false),
-            forgive: Arc::default(),
+            forgive: Forgive::default(),
             stopping: watch::Sender::new(false),
         };
         Self {
@@ -103,7 +106,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     pub fn handle(&self) -> Handle {
         Handle {
             wake: Arc::clone(&self.wake),
-            forgive: Arc::clone(&self.shared.forgive),
+            forgive: self.shared.forgive.clone(),
         }
     }
 
@@ -190,9 +193,7 @@ async fn care<S: Store, R, D>(
                     }
                 }
                 () = wake.notified() => {
-                    if shared.forgive.swap(false, Ordering::Relaxed) {
-                        shared.sites().forgive();
-                    }
+                    shared.forgive();
                     for other in wakes {
                         other.notify_one();
                     }

@@ -10,6 +10,7 @@ mod away;
 mod deliverer;
 mod explain;
 mod fate;
+mod forgive;
 mod here;
 mod late;
 pub mod limits;

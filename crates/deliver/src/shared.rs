@@ -1,5 +1,6 @@
 //! What the deliverer and its workers have in common.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,7 @@ use net::Clock;
 use store::{Begun, Due, Lease, Store, StoreError};
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::forgive::{Forgive, Whom};
 use crate::late::Late;
 use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
 use crate::outcome::{Ending, Told};
@@ -41,7 +43,7 @@ pub(crate) struct Shared<S, R, D> {
     /// Something fell out of hand without being recorded: the queue is gone through anew.
     pub(crate) rescan: AtomicBool,
     /// Next hops that could not be reached may be tried at once.
-    pub(crate) forgive: Arc<AtomicBool>,
+    pub(crate) forgive: Forgive,
     pub(crate) stopping: watch::Sender<bool>,
 }
 
@@ -154,6 +156,22 @@ impl<S, R, D> Shared<S, R, D> {
     pub(crate) fn site_reached(&self, hop: &NextHop, id: Option<WorkerId>) {
         if self.sites().reached(hop, id) {
             self.changed.notify_one();
+        }
+    }
+
+    /// Lets next hops be tried at once, as somebody has ordered.
+    pub(crate) fn forgive(&self) {
+        let settings = self.settings.load();
+        match self.forgive.take() {
+            Whom::Nobody => {}
+            Whom::All => self.sites().forgive(|_| true),
+            Whom::Hosts(hosts) => {
+                let hops: BTreeSet<_> = hosts
+                    .iter()
+                    .filter_map(|host| settings.routes.way(host, &settings.own).hop)
+                    .collect();
+                self.sites().forgive(|hop| hops.contains(hop));
+            }
         }
     }
 

@@ -195,12 +195,12 @@ impl Sites {
         self.sites.get(hop).map_or(0, |site| site.visits)
     }
 
-    /// Every site may be tried at once.
-    pub(crate) fn forgive(&mut self) {
-        self.sleeping.clear();
-        for (hop, site) in &mut self.sites {
+    /// Sites may be tried at once: those that are chosen.
+    pub(crate) fn forgive(&mut self, is_chosen: impl Fn(&NextHop) -> bool) {
+        for (hop, site) in self.sites.iter_mut().filter(|(hop, _)| is_chosen(hop)) {
             site.failures = 0;
             if let Some(down) = &mut site.down {
+                self.sleeping.remove(&(down.until, hop.clone()));
                 down.until = down.since;
                 self.sleeping.insert((down.until, hop.clone()));
             }

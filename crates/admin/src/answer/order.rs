@@ -1,7 +1,7 @@
 //! Orders to items of the queue.
 
 use futures_util::future::join_all;
-use mailtypes::ItemId;
+use mailtypes::{Host, ItemId};
 use store::{Action, OperateError, Store};
 
 use super::{House, item_id, next_of, queue};
@@ -28,12 +28,18 @@ pub(super) async fn carry_out(
         }
     };
     let host = selection.host.as_ref();
+    let hosts = match (host, &ids[..]) {
+        (Some(host), _) => Some(vec![host.clone()]),
+        (None, [id]) => Some(hosts_of(store, *id).await?),
+        (None, _) => None,
+    };
+    let try_at_once = || try_at_once(house, order, hosts.as_deref());
     // Also before: what is due at once must not meet a host that is still left alone.
-    try_at_once(house, order);
+    try_at_once();
     if let ([id], true) = (&ids[..], which.names_one()) {
         let count = store.operate(action(order), *id, host, by).await?;
         tracing::info!(target: "mail", %id, recipients = count, by, "{}", done(order));
-        try_at_once(house, order);
+        try_at_once();
         return Ok(told(*id, count, order));
     }
     let orders = ids
@@ -56,15 +62,22 @@ pub(super) async fn carry_out(
             Err(error) => return Err(error.into()),
         }
     }
-    try_at_once(house, order);
+    try_at_once();
     Ok(Answer::Order(view))
 }
 
-fn try_at_once(house: &House, order: Order) {
+/// Where the mail of an item goes.
+async fn hosts_of(store: &impl Store, id: ItemId) -> Result<Vec<Host>, Refusal> {
+    let story = store.story(id).await?;
+    let recipients = story.map_or_else(Vec::new, |story| story.recipients);
+    Ok(recipients.into_iter().map(|one| one.address.host).collect())
+}
+
+fn try_at_once(house: &House, order: Order, hosts: Option<&[Host]>) {
     if let Some(delivery) = &house.delivery
         && matches!(order, Order::Release | Order::Retry)
     {
-        delivery.try_at_once();
+        delivery.try_at_once(hosts);
     }
 }
 

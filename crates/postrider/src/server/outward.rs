@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admin::Addresses;
 use arc_swap::ArcSwap;
 use deliver::{Deliverer, Explained, NextHop};
-use mailtypes::Mailbox;
+use mailtypes::{Host, Mailbox};
 use net::dns::Resolver;
 use net::{Clock, TcpDial};
 use receive::Policy;
@@ -75,8 +75,8 @@ impl Outward {
 pub(super) struct Delivery(pub(super) deliver::Handle);
 
 impl admin::Delivery for Delivery {
-    fn try_at_once(&self) {
-        self.0.try_at_once();
+    fn try_at_once(&self, hosts: Option<&[Host]>) {
+        self.0.try_at_once(hosts);
     }
 }
 
