@@ -125,7 +125,7 @@ fn advice(status: &Status, kind: Kind) -> Option<&'static str> {
         (3, 4) => "the message is too large; send it without attachments, or a link to them.",
         (4, 4) => "check the domain; if it is right, its owner must say where its mail goes.",
         (4, 6) => "tell the postmaster: the mail for this domain runs in circles.",
-        (4, 7) => "the server of the recipient was not available for days; ask them to look.",
+        (4, 7) => "the server of the recipient took no mail in all that time; ask them to look.",
         (4, _) => "try again later; the server of the recipient could not be reached.",
         (6, _) => "the server of the recipient cannot take this kind of text; send plain ASCII.",
         (7, _) => {

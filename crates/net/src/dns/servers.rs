@@ -145,8 +145,8 @@ impl std::fmt::Debug for Servers {
 
 /// How long it was really waited, in whole seconds.
 fn timeout(began: Instant) -> DnsError {
-    let secs = began.elapsed().as_millis().div_ceil(1000);
-    DnsError::Timeout(Duration::from_secs(u64::try_from(secs).unwrap_or(u64::MAX)))
+    let secs = began.elapsed().as_secs_f64().round().max(1.0);
+    DnsError::Timeout(Duration::from_secs_f64(secs))
 }
 
 fn of_the_machine() -> Result<Vec<NameServerConfig>, DnsError> {
