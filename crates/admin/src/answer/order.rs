@@ -30,7 +30,7 @@ pub(super) async fn carry_out(
     let host = selection.host.as_ref();
     let hosts = match (host, &ids[..]) {
         (Some(host), _) => Some(vec![host.clone()]),
-        (None, [id]) => Some(hosts_of(store, *id).await?),
+        (None, [id]) if is_for_now(order) => Some(hosts_of(store, *id).await?),
         (None, _) => None,
     };
     let try_at_once = || try_at_once(house, order, hosts.as_deref());
@@ -75,10 +75,15 @@ async fn hosts_of(store: &impl Store, id: ItemId) -> Result<Vec<Host>, Refusal> 
 
 fn try_at_once(house: &House, order: Order, hosts: Option<&[Host]>) {
     if let Some(delivery) = &house.delivery
-        && matches!(order, Order::Release | Order::Retry)
+        && is_for_now(order)
     {
         delivery.try_at_once(hosts);
     }
+}
+
+/// Whether something is to be delivered at once.
+fn is_for_now(order: Order) -> bool {
+    matches!(order, Order::Release | Order::Retry)
 }
 
 fn told(id: ItemId, count: u32, order: Order) -> Answer {
