@@ -207,6 +207,20 @@ impl Sites {
         }
     }
 
+    /// A site is down from now on, or no more.
+    fn sleep(&mut self, hop: &NextHop, down: Option<Down>) {
+        let Some(site) = self.sites.get_mut(hop) else {
+            return;
+        };
+        let before = std::mem::replace(&mut site.down, down);
+        if let Some(before) = before {
+            self.sleeping.remove(&(before.until, hop.clone()));
+        }
+        if let Some(down) = &site.down {
+            self.sleeping.insert((down.until, hop.clone()));
+        }
+    }
+
     /// The site of a next hop. There are more than so many only while mail waits for all of them.
     fn site(&mut self, hop: &NextHop) -> &mut Site {
         if self.sites.len() >= SITES_MAX && !self.sites.contains_key(hop) {

@@ -154,9 +154,7 @@ impl Sites {
         if let Some(site) = self.sites.get_mut(hop) {
             site.failures = 0;
             site.visits = 0;
-            if let Some(down) = site.down.take() {
-                self.sleeping.remove(&(down.until, hop.clone()));
-            }
+            self.sleep(hop, None);
         }
         self.look(hop);
         first
@@ -184,25 +182,21 @@ impl Sites {
         let is_known = site.down.as_ref().is_some_and(|down| began <= down.since);
         if !is_known {
             site.visits = site.visits.saturating_add(1);
-            let before = site.down.take();
-            if let Some(before) = &before {
-                self.sleeping.remove(&(before.until, hop.clone()));
-            }
-            // A retry in the middle of a pause does not make it longer.
-            let goes_on = before.filter(|before| now < before.until);
-            let until = match goes_on {
-                Some(before) => before.until,
-                None => {
+            let until = match &site.down {
+                // A retry in the middle of a pause does not make it longer.
+                Some(before) if now < before.until => before.until,
+                _ => {
+                    let until = until(site.failures);
                     site.failures = site.failures.saturating_add(1);
-                    until(site.failures - 1)
+                    until
                 }
             };
-            site.down = Some(Down {
+            let down = Down {
                 since: now,
                 until,
                 status: status.clone(),
-            });
-            self.sleeping.insert((until, hop.clone()));
+            };
+            self.sleep(hop, Some(down));
         }
         failed
     }
