@@ -117,6 +117,10 @@ pub(crate) fn binary(build: Build) -> anyhow::Result<PathBuf> {
             cargo.arg("--release");
             "release"
         }
+        Build::Dist => {
+            cargo.args(["--profile", "dist"]);
+            "dist"
+        }
     };
     anyhow::ensure!(process::succeeds(&mut cargo)?, "postrider does not build");
     Ok(process::target_folder().join(folder).join("postrider"))
@@ -127,8 +131,10 @@ pub(crate) fn binary(build: Build) -> anyhow::Result<PathBuf> {
 pub(crate) enum Build {
     /// Quick to make, with debug assertions.
     Debug,
-    /// What people run.
+    /// Optimised, in a minute or two: what people try.
     Release,
+    /// Optimised as a whole: what they install.
+    Dist,
 }
 
 /// The exit code for "cannot run here", as automake has it.

@@ -106,11 +106,11 @@ pub(super) fn sink_command(port: u16) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Ours, as released, with its default durability.
+/// Ours, as installed, with its default durability.
 ///
 /// Mail for sink.test it passes on to the port `next`.
 pub(super) fn postrider(folder: &Path, next: u16) -> anyhow::Result<Peer> {
-    let binary = rigs::binary(Build::Release)?;
+    let binary = rigs::binary(Build::Dist)?;
     let port = free_port()?;
     let config = folder.join("postrider.toml");
     let user = if is_root()? { "user = \"root\"\n" } else { "" };
