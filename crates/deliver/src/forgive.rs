@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mailtypes::Host;
 
+use crate::limits::FORGIVEN_MAX;
+
 /// An order that waits to be seen to. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Forgive(Arc<Mutex<Whom>>);
@@ -18,14 +20,18 @@ pub(crate) enum Whom {
 }
 
 impl Forgive {
-    /// Some more hosts, or all.
+    /// Some more hosts, or all; more than can be listed are all.
     pub(crate) fn add(&self, more: Option<&[Host]>) {
         let mut whom = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (&mut *whom, more) {
             (Whom::All, _) => {}
-            (_, None) => *whom = Whom::All,
-            (Whom::Hosts(hosts), Some(more)) => hosts.extend_from_slice(more),
-            (Whom::Nobody, Some(more)) => *whom = Whom::Hosts(more.to_vec()),
+            (Whom::Hosts(hosts), Some(more)) if hosts.len() + more.len() <= FORGIVEN_MAX => {
+                hosts.extend_from_slice(more);
+            }
+            (Whom::Nobody, Some(more)) if more.len() <= FORGIVEN_MAX => {
+                *whom = Whom::Hosts(more.to_vec());
+            }
+            _ => *whom = Whom::All,
         }
     }
 
@@ -51,5 +57,19 @@ mod tests {
         forgive.add(Some(&[one]));
         assert_eq!(forgive.take(), Whom::All);
         assert_eq!(forgive.take(), Whom::Nobody);
+    }
+
+    #[test]
+    fn more_hosts_than_can_be_listed_are_all() {
+        let host = crate::testing::mailbox("x@one.example").host;
+        let many = vec![host.clone(); FORGIVEN_MAX];
+        let forgive = Forgive::default();
+        forgive.add(Some(&many));
+        assert_eq!(forgive.take(), Whom::Hosts(many.clone()));
+        forgive.add(Some(&many));
+        forgive.add(Some(std::slice::from_ref(&host)));
+        assert_eq!(forgive.take(), Whom::All);
+        forgive.add(Some(&[many, vec![host]].concat()));
+        assert_eq!(forgive.take(), Whom::All);
     }
 }

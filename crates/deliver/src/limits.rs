@@ -132,3 +132,5 @@ pub const SUSPECTS_AT_ONCE: usize = 8;
 pub const RETURN_WHOLE_LEN_MAX: u64 = 50 * 1024;
 /// Items whose senders wait to be told of a delay.
 pub const LATE_MAX: usize = 10_000;
+/// Hosts listed whose pauses wait to be ended; when there are more, all pauses end.
+pub const FORGIVEN_MAX: usize = 10_000;
