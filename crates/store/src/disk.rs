@@ -140,5 +140,4 @@ impl DiskFile for File {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod double;
+pub mod double;

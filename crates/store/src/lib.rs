@@ -26,6 +26,8 @@ mod story;
 pub use addressing::{Addressing, NotAddressed};
 pub use contract::Store;
 pub use directory::{Account, AccountDelivery, AccountId, Alias, Listing};
+#[doc(hidden)]
+pub use disk::double;
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
 pub use embedded::{Clock, DATABASE, Embedded, LockHolder, OpenError, Options};

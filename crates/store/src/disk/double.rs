@@ -1,237 +1,250 @@
-//! A disk in memory that forgets what was not synced, and fails when told to.
+//! A disk in memory, for tests and simulations: it forgets what was not synced when its power
+//! fails, and it fails when told to, or now and then by chance. Not part of the contract.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
 use super::{Disk, DiskFile, Space};
 
-/// What the next call of a kind does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Write(i32),
-    ShortWrite,
-    Sync(i32),
-    Create(i32),
-    SyncFolder(i32),
-}
+mod crash;
+mod faults;
+mod file;
+mod names;
+#[cfg(test)]
+mod tests;
+
+pub use faults::{Fault, Lie, Odds};
+
+use faults::{EIO, ENOSPC, Faults, Step};
+use file::MemoryFile;
+use names::Names;
 
 /// The disk; clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryDisk(Arc<Mutex<State>>);
+pub struct MemoryDisk(Arc<Mutex<State>>);
 
-#[derive(Default)]
 struct State {
-    files: BTreeMap<String, Arc<MemoryFile>>,
-    /// The names that a power cut leaves.
-    durable_names: BTreeMap<String, Arc<MemoryFile>>,
-    faults: Vec<Fault>,
+    names: Names,
+    faults: Faults,
     /// Files longer than this do not sync.
     sync_max: Option<usize>,
     free: Option<u64>,
+    /// Nothing can become longer, and nothing can be made.
+    full: bool,
+    rng: SmallRng,
+    /// Who hears of faults that chance has made.
+    listener: Option<Listener>,
 }
 
-struct MemoryFile {
-    disk: MemoryDisk,
-    content: Mutex<Content>,
-}
+/// Hears what a disk does to those who use it.
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
-#[derive(Clone, Default)]
-struct Content {
-    now: Vec<u8>,
-    durable: Vec<u8>,
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            names: Names::default(),
+            faults: Faults::default(),
+            sync_max: None,
+            free: None,
+            full: false,
+            rng: SmallRng::seed_from_u64(0),
+            listener: None,
+        }
+    }
 }
 
 impl MemoryDisk {
+    /// An empty one whose chance comes from `seed`.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        let disk = Self::default();
+        disk.state().rng = SmallRng::seed_from_u64(seed);
+        disk
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next call that fits fails.
-    pub(crate) fn inject(&self, fault: Fault) {
-        self.state().faults.push(fault);
+    pub fn inject(&self, fault: Fault) {
+        self.state().faults.inject(fault);
     }
 
     /// Takes back the faults that nothing has met yet.
-    pub(crate) fn forget_faults(&self) {
-        self.state().faults.clear();
+    pub fn forget_faults(&self) {
+        self.state().faults.forget();
+    }
+
+    /// From now on calls fail by chance.
+    pub fn set_odds(&self, odds: Odds) {
+        self.state().faults.odds = odds;
+    }
+
+    /// Has it lie: a bug that a simulation should find.
+    pub fn tell_lie(&self, lie: Option<Lie>) {
+        self.state().faults.lie = lie;
+    }
+
+    /// Tells of each fault that chance makes.
+    pub fn listen(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        self.state().listener = Some(Arc::new(listener));
+    }
+
+    /// Ends with the step that comes so many steps from now: nothing reaches the disk any more, each
+    /// call fails, and `ended` is called once. Each change of a file or a folder is two steps: one in
+    /// front of it and one behind it.
+    pub fn end_in(&self, steps: u64, ended: impl FnOnce() + Send + 'static) {
+        self.state().faults.end_in(steps, Box::new(ended));
+    }
+
+    /// Ends now: nothing reaches the disk any more, and each call fails.
+    pub fn end(&self) {
+        self.state().faults.end();
     }
 
     /// Pretends that so many octets are free of 100 GiB.
-    pub(crate) fn set_free(&self, free: u64) {
+    pub fn set_free(&self, free: u64) {
         self.state().free = Some(free);
     }
 
+    /// Whether nothing can become longer and nothing can be made.
+    pub fn set_full(&self, full: bool) {
+        self.state().full = full;
+    }
+
     /// Until told otherwise files longer than this do not sync.
-    pub(crate) fn set_sync_max(&self, len: Option<usize>) {
+    pub fn set_sync_max(&self, len: Option<usize>) {
         self.state().sync_max = len;
     }
 
-    /// The power fails: what was not synced is gone.
-    pub(crate) fn cut_power(&self) {
-        let mut state = self.state();
-        state.files = state.durable_names.clone();
-        for file in state.files.values() {
-            let mut content = file.content();
-            content.now = content.durable.clone();
+    /// Turns one bit over, durably. There is such a file.
+    pub fn flip_bit(&self, name: &str, offset: usize) {
+        if let Some(file) = self.state().names.now.get(name) {
+            file.content().flip_bit(offset);
         }
     }
 
-    /// Another disk with the same content.
-    pub(crate) fn copied(&self) -> Self {
-        let (copy, state) = (Self::default(), self.state());
-        for (name, file) in &state.files {
-            let content = Mutex::new(file.content().clone());
-            let disk = copy.clone();
-            let file = Arc::new(MemoryFile { disk, content });
-            copy.state().files.insert(name.clone(), file);
+    /// Whether a call may go on. Who listens is told why not.
+    fn step(&self, step: Step) -> Result<(), Trouble> {
+        let (met, listener) = {
+            let mut state = self.state();
+            let State { faults, rng, .. } = &mut *state;
+            (faults.meet(step, rng), state.listener.clone())
+        };
+        let Err(met) = met else { return Ok(()) };
+        if let (true, Some(listener)) = (met.trouble.by_chance, listener) {
+            listener(&format!("{step:?} fails"));
         }
-        let mut files = copy.state().files.clone();
-        files.retain(|name, _| state.durable_names.contains_key(name));
-        copy.state().durable_names = files;
-        copy.state().free = state.free;
-        drop(state);
-        copy
+        if let Some(ended) = met.ended {
+            ended();
+        }
+        Err(met.trouble)
     }
 
-    /// Turns one bit over, durably.
-    pub(crate) fn flip_bit(&self, name: &str, offset: usize) {
-        let state = self.state();
-        let mut content = state.files[name].content();
-        content.now[offset] ^= 1;
-        content.durable[offset] ^= 1;
-    }
-
-    fn fault(&self, fits: impl Fn(Fault) -> bool) -> Option<Fault> {
-        let mut state = self.state();
-        let at = state.faults.iter().position(|f| fits(*f))?;
-        Some(state.faults.remove(at))
+    /// A change has been made: the disk may end behind it.
+    fn stepped(&self) -> io::Result<()> {
+        let ended = self.state().faults.count();
+        match ended {
+            Ok(()) => Ok(()),
+            Err(ended) => {
+                if let Some(ended) = ended {
+                    ended();
+                }
+                Err(io::Error::from_raw_os_error(EIO))
+            }
+        }
     }
 }
 
-impl MemoryFile {
-    fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+/// Why a call fails, and how much of it is done.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    errno: i32,
+    /// Half of what should be written is.
+    half: bool,
+    /// Chance has it so: what was not synced is lost in part, or all of it.
+    by_chance: bool,
+    /// The disk has ended: nothing changes any more.
+    ended: bool,
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        Self::from_raw_os_error(trouble.errno)
     }
 }
 
 impl Disk for MemoryDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        if let Some(Fault::Create(errno)) = self.fault(|f| matches!(f, Fault::Create(_))) {
-            return Err(io::Error::from_raw_os_error(errno));
-        }
-        let file = Arc::new(MemoryFile {
-            disk: self.clone(),
-            content: Mutex::default(),
-        });
+        self.step(Step::Create)?;
+        let file = Arc::new(MemoryFile::new(self.clone()));
         let mut state = self.state();
-        if state.files.contains_key(name) {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        if state.full {
+            return Err(io::Error::from_raw_os_error(ENOSPC));
         }
-        state.files.insert(name.to_owned(), Arc::clone(&file));
+        state.names.create(name, &file)?;
+        drop(state);
+        self.stepped()?;
         Ok(file)
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = self.state().files.get(name).cloned();
+        self.step(Step::Look)?;
+        let file = self.state().names.now.get(name).cloned();
         file.map(|f| f as Arc<dyn DiskFile>)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.state();
-        let file = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.files.insert(to.to_owned(), file);
-        Ok(())
+        self.step(Step::Rename)?;
+        self.state().names.rename(from, to)?;
+        self.stepped()
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.state()
-            .files
-            .remove(name)
-            .map(drop)
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.step(Step::Remove)?;
+        self.state().names.remove(name)?;
+        self.stepped()
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.state().files.keys().cloned().collect())
+        self.step(Step::Look)?;
+        Ok(self.state().names.now.keys().cloned().collect())
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        if let Some(Fault::SyncFolder(errno)) = self.fault(|f| matches!(f, Fault::SyncFolder(_))) {
-            return Err(io::Error::from_raw_os_error(errno));
+        if let Err(trouble) = self.step(Step::SyncFolder) {
+            if trouble.by_chance {
+                let mut state = self.state();
+                let State { names, rng, .. } = &mut *state;
+                names.fail_sync(rng);
+            }
+            return Err(trouble.into());
         }
         let mut state = self.state();
-        state.durable_names = state.files.clone();
-        Ok(())
+        if state.faults.lie != Some(Lie::SyncFolder) {
+            state.names.sync();
+        }
+        drop(state);
+        self.stepped()
     }
 
     fn space(&self) -> io::Result<Space> {
+        self.step(Step::Look)?;
         const TOTAL: u64 = 100 << 30;
+        let state = self.state();
+        let free = if state.full { Some(0) } else { state.free };
         Ok(Space {
-            free: self.state().free.unwrap_or(TOTAL),
+            free: free.unwrap_or(TOTAL),
             total: TOTAL,
         })
     }
 }
 
-impl DiskFile for MemoryFile {
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let fault = self
-            .disk
-            .fault(|f| matches!(f, Fault::Write(_) | Fault::ShortWrite));
-        let take = match fault {
-            Some(Fault::Write(errno)) => return Err(io::Error::from_raw_os_error(errno)),
-            Some(_) => bytes.len() / 2,
-            None => bytes.len(),
-        };
-        let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let mut content = self.content();
-        if content.now.len() < offset + take {
-            content.now.resize(offset + take, 0);
-        }
-        content.now[offset..offset + take].copy_from_slice(&bytes[..take]);
-        if take < bytes.len() {
-            Err(io::ErrorKind::WriteZero.into())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let content = self.content();
-        let part = content.now.get(offset..offset + bytes.len());
-        bytes.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let too_long = self
-            .disk
-            .state()
-            .sync_max
-            .is_some_and(|max| self.content().now.len() > max);
-        let fault = self.disk.fault(|f| matches!(f, Fault::Sync(_)));
-        let fault = fault.or(too_long.then_some(Fault::Sync(5)));
-        if let Some(Fault::Sync(errno)) = fault {
-            // As Linux does: what could not be written is given up, and the next sync says "fine".
-            let mut content = self.content();
-            content.now = content.durable.clone();
-            return Err(io::Error::from_raw_os_error(errno));
-        }
-        let mut content = self.content();
-        content.durable = content.now.clone();
-        Ok(())
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.content().now.len() as u64)
-    }
-
-    fn cut(&self, len: u64) -> io::Result<()> {
-        let len = usize::try_from(len).map_err(io::Error::other)?;
-        self.content().now.truncate(len);
-        Ok(())
-    }
-}
+/// Names of files.
+type Files = BTreeMap<String, Arc<MemoryFile>>;

@@ -1,0 +1,236 @@
+//! A file: its octets, and what a power cut leaves of them.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rand::RngExt;
+use rand::rngs::SmallRng;
+
+use super::faults::{EIO, ENOSPC, Lie, Step};
+use super::{DiskFile, MemoryDisk, State};
+
+/// A file of a disk in memory.
+pub(super) struct MemoryFile {
+    disk: MemoryDisk,
+    content: Mutex<Content>,
+}
+
+/// Octets as they are, and as a power cut leaves them.
+#[derive(Clone, Default)]
+pub(super) struct Content {
+    pub(super) now: Vec<u8>,
+    pub(super) durable: Vec<u8>,
+    /// What was changed since the last sync, in order.
+    pub(super) pending: Vec<Change>,
+}
+
+/// A change of a file.
+#[derive(Clone)]
+pub(super) enum Change {
+    Written(usize, Vec<u8>),
+    Cut(usize),
+}
+
+/// What becomes of a change that was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chance {
+    /// All of it reaches the disk.
+    Whole,
+    /// Nothing does.
+    Nothing,
+    /// Each change for itself, and each block of a write.
+    Torn,
+}
+
+impl Change {
+    fn make(&self, octets: &mut Vec<u8>) {
+        match self {
+            Self::Written(offset, bytes) => put(octets, *offset, bytes),
+            Self::Cut(len) => octets.truncate(*len),
+        }
+    }
+
+    /// Makes as much of it as chance has it: blocks of a write in any order.
+    fn tear(&self, octets: &mut Vec<u8>, rng: &mut SmallRng) {
+        match self {
+            Self::Written(offset, bytes) => {
+                let mut at = *offset;
+                let end = offset + bytes.len();
+                while at < end {
+                    let next = (at / BLOCK_LEN + 1) * BLOCK_LEN;
+                    let next = next.min(end);
+                    if rng.random() {
+                        put(octets, at, &bytes[at - offset..next - offset]);
+                    }
+                    at = next;
+                }
+            }
+            Self::Cut(_) if rng.random() => self.make(octets),
+            Self::Cut(_) => {}
+        }
+    }
+}
+
+fn put(octets: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    if octets.len() < end {
+        octets.resize(end, 0);
+    }
+    octets[offset..end].copy_from_slice(bytes);
+}
+
+impl Content {
+    /// What a power cut leaves.
+    pub(super) fn after_power_cut(&self, chance: Chance, rng: &mut SmallRng) -> Self {
+        let mut durable = self.durable.clone();
+        for change in &self.pending {
+            match chance {
+                Chance::Whole => change.make(&mut durable),
+                Chance::Nothing => {}
+                Chance::Torn => change.tear(&mut durable, rng),
+            }
+        }
+        Self {
+            now: durable.clone(),
+            durable,
+            pending: Vec::new(),
+        }
+    }
+
+    pub(super) fn flip_bit(&mut self, offset: usize) {
+        for octets in [&mut self.now, &mut self.durable] {
+            if let Some(octet) = octets.get_mut(offset) {
+                *octet ^= 1;
+            }
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        change.make(&mut self.now);
+        self.pending.push(change);
+    }
+
+    fn sync(&mut self) {
+        for change in self.pending.drain(..) {
+            change.make(&mut self.durable);
+        }
+    }
+
+    /// As Linux does: what could not be written is given up, and the next sync says "fine". Until
+    /// memory is short it can be read as if it were there.
+    fn fail_sync(&mut self, rng: &mut SmallRng) {
+        for change in std::mem::take(&mut self.pending) {
+            change.tear(&mut self.durable, rng);
+        }
+        if rng.random() {
+            self.give_up();
+        }
+    }
+
+    /// What was not synced is gone.
+    fn give_up(&mut self) {
+        self.pending.clear();
+        self.now.clone_from(&self.durable);
+    }
+}
+
+impl MemoryFile {
+    pub(super) fn new(disk: MemoryDisk) -> Self {
+        Self::with(disk, Content::default())
+    }
+
+    pub(super) fn with(disk: MemoryDisk, content: Content) -> Self {
+        let content = Mutex::new(content);
+        Self { disk, content }
+    }
+
+    pub(super) fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much of a write is done, and what is said of it.
+    fn admit(&self, len: usize, end: usize) -> (usize, io::Result<()>) {
+        if let Err(trouble) = self.disk.step(Step::Write) {
+            let done = if trouble.half { len / 2 } else { 0 };
+            let said = match trouble.errno {
+                0 => io::ErrorKind::WriteZero.into(),
+                _ => trouble.into(),
+            };
+            return (done, Err(said));
+        }
+        let mut state = self.disk.state();
+        if state.full && end > self.content().now.len() {
+            let done = if state.rng.random() { len / 2 } else { 0 };
+            return (done, Err(io::Error::from_raw_os_error(ENOSPC)));
+        }
+        (len, Ok(()))
+    }
+}
+
+impl DiskFile for MemoryFile {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        let (done, said) = self.admit(bytes.len(), offset + bytes.len());
+        if done > 0 {
+            let change = Change::Written(offset, bytes[..done].to_vec());
+            self.content().change(change);
+        }
+        said?;
+        self.disk.stepped()
+    }
+
+    fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        self.disk.step(Step::Look)?;
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        let content = self.content();
+        let part = content.now.get(offset..offset + bytes.len());
+        bytes.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let told = self.disk.step(Step::Sync);
+        let mut state = self.disk.state();
+        let State {
+            faults,
+            rng,
+            sync_max,
+            ..
+        } = &mut *state;
+        let mut content = self.content();
+        match told {
+            Err(trouble) => {
+                if trouble.by_chance {
+                    content.fail_sync(rng);
+                } else if !trouble.ended {
+                    content.give_up();
+                }
+                return Err(trouble.into());
+            }
+            Ok(()) if sync_max.is_some_and(|max| content.now.len() > max) => {
+                content.give_up();
+                return Err(io::Error::from_raw_os_error(EIO));
+            }
+            Ok(()) if faults.lie == Some(Lie::Sync) => {}
+            Ok(()) => content.sync(),
+        }
+        drop(content);
+        drop(state);
+        self.disk.stepped()
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.disk.step(Step::Look)?;
+        Ok(self.content().now.len() as u64)
+    }
+
+    fn cut(&self, len: u64) -> io::Result<()> {
+        self.disk.step(Step::Cut)?;
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.content().change(Change::Cut(len));
+        self.disk.stepped()
+    }
+}
+
+/// What a disk writes as one, in octets.
+const BLOCK_LEN: usize = 512;
