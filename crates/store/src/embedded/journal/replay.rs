@@ -9,6 +9,7 @@ use crate::body_log::Scan;
 use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
 use crate::embedded::effects::Effects;
+use crate::limits::READ_CHUNK;
 
 /// What was repeated of a segment.
 pub(crate) struct Replayed {
@@ -41,8 +42,7 @@ pub(crate) fn replay_segment(
         let dead = Vec::new();
         return Ok(Replayed { end, entries, dead });
     }
-    // Whether all of it is on the disk is not known: the commit must not name what is not.
-    file.sync_data()?;
+    bring_down(file, end, scan.end())?;
     let dead = write_effects(db, &effects, Some((segment, scan.end())), now)?;
     db.execute_batch("COMMIT")?;
     info!(
@@ -53,6 +53,21 @@ pub(crate) fn replay_segment(
     );
     let end = scan.end();
     Ok(Replayed { end, entries, dead })
+}
+
+/// Whether all of it is on the disk is not known, and the commit must not name what is not. A sync
+/// alone does not tell: when one has failed, in the start before this one, the next says "fine" and
+/// writes nothing. So it is written once more.
+fn bring_down(file: &dyn DiskFile, mut at: u64, end: u64) -> std::io::Result<()> {
+    let mut chunk = vec![0; READ_CHUNK];
+    while at < end {
+        let left = usize::try_from(end - at).unwrap_or(READ_CHUNK);
+        let piece = &mut chunk[..left.min(READ_CHUNK)];
+        file.read_exact_at(piece, at)?;
+        file.write_all_at(piece, at)?;
+        at += piece.len() as u64;
+    }
+    file.sync_data()
 }
 
 /// Why the journal could not be repeated: nothing of it is lost, it lies in the log.

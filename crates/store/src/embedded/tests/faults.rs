@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Listing;
+use crate::disk::double::Odds;
 use crate::embedded::order::Order;
 use crate::embedded::orders::{Operate, RemoveAccount};
 use crate::embedded::turn::Turn;
@@ -317,4 +318,34 @@ async fn what_a_doubtful_commit_has_removed_is_opened_no_more() {
     };
     doubtful(&rig, remove).await;
     assert!(rig.store.open_item(id).await.unwrap().is_none());
+}
+
+/// The process dies between a write and its sync, and the next start meets a sync that fails: the one
+/// behind it finds in memory what the disk has given up.
+#[tokio::test]
+async fn a_start_does_not_believe_in_the_sync_that_follows_a_failed_one() {
+    let rig = Rig::with_threads(false);
+    rig.accept(b"first").await;
+    // In front of the write, and behind it.
+    rig.disk.end_in(1, || ());
+    let unsynced = rig.try_accept(b"unsynced", Destination::Remote).await;
+    assert!(unsynced.is_err());
+    for _ in 0..20 {
+        let (folder, disk) = rig.copied();
+        disk.set_odds(Odds {
+            sync: 1,
+            ..Odds::default()
+        });
+        let failed = open(folder.path(), &disk, &rig.millis).err();
+        assert!(matches!(failed, Some(OpenError::Log(_))), "{failed:?}");
+        disk.set_odds(Odds::default());
+        let store = open(folder.path(), &disk, &rig.millis).unwrap();
+        assert!(store.repeated() > 0);
+        store.close();
+        drop(store);
+        let disk = disk.after_power_cut();
+        let store = open(folder.path(), &disk, &rig.millis).unwrap();
+        assert_eq!(store.check().await.unwrap().problems, vec![]);
+        store.close();
+    }
 }
