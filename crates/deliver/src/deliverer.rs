@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::away::Away;
 use crate::forgive::Forgive;
 use crate::here::Here;
+use crate::kept::KeptView;
 use crate::late::Late;
 use crate::limits::{LEASE, OUTCOMES_MAX};
 use crate::patience;
@@ -100,6 +101,11 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     pub fn seeded(mut self, seed: u64) -> Self {
         self.rng = SmallRng::seed_from_u64(seed);
         self
+    }
+
+    /// A look at how much it keeps in memory while it runs.
+    pub fn kept(&self) -> KeptView {
+        KeptView::of(&self.shared)
     }
 
     /// A way to it while it runs.
@@ -235,4 +241,4 @@ async fn keep<S: Store, R, D>(
 }
 
 /// The name that leases are taken under; a node of its own needs another one.
-const OWNER: &str = "postrider";
+pub const OWNER: &str = "postrider";

@@ -36,6 +36,14 @@ impl Late {
         std::mem::replace(&mut *items, rest)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.items
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
     /// A report waits until others of its item are not in hand any more.
     pub(crate) fn wait(&self) {
         self.waiting.store(true, Ordering::SeqCst);

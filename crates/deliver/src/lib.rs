@@ -12,6 +12,7 @@ mod explain;
 mod fate;
 mod forgive;
 mod here;
+mod kept;
 mod late;
 pub mod limits;
 mod local;
@@ -32,8 +33,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use deliverer::{Deliverer, Handle};
+pub use deliverer::{Deliverer, Handle, OWNER};
 pub use explain::{Explained, explain_route};
+pub use kept::{Kept, KeptView};
 pub use route::mx::Own;
 pub use route::next_hop::{BadNextHop, HopHost, NextHop};
 pub use route::table::{Pattern, Routes, Way};

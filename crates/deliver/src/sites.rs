@@ -114,6 +114,26 @@ impl Sites {
         WAITING_LANE_MAX.saturating_sub(self.waiting[age])
     }
 
+    /// Recipients in hand, waiting ones with them.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.in_hand.len()
+    }
+
+    /// Next hops that are known.
+    pub(crate) fn len(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Next hops that stand in line.
+    pub(crate) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Workers that have been hired.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
     /// Whether any recipient of an item is in hand or waits here.
     pub(crate) fn has_any_of(&self, item: ItemId) -> bool {
         self.in_hand.has_any_of(item)

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mailtypes::ItemId;
 
@@ -66,6 +66,11 @@ impl Drafts {
             pool,
             charged: Arc::default(),
         }
+    }
+
+    /// Octets of all drafts in memory.
+    pub(crate) fn octets(&self) -> usize {
+        self.charged.load(Ordering::Relaxed)
     }
 
     pub(crate) fn start(&self, id: ItemId) -> Draft {
@@ -232,8 +237,6 @@ fn write_block(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use super::*;
     use crate::disk::double::{Fault, MemoryDisk};
 

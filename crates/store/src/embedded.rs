@@ -37,6 +37,7 @@ mod housekeeping;
 mod ids;
 mod journal;
 mod keeper;
+mod kept;
 mod lock;
 mod order;
 mod orders;
@@ -56,6 +57,7 @@ mod writer;
 mod tests;
 
 pub(crate) use journal::redo;
+pub use kept::Kept;
 pub use lock::LockHolder;
 pub(crate) use source::Source;
 pub use turns::Clock;

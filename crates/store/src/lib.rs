@@ -30,7 +30,7 @@ pub use directory::{Account, AccountDelivery, AccountId, Alias, Listing};
 pub use disk::double;
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
-pub use embedded::{Clock, DATABASE, Embedded, LockHolder, OpenError, Options};
+pub use embedded::{Clock, DATABASE, Embedded, Kept, LockHolder, OpenError, Options};
 pub use error::{AcceptError, DirectoryError, OperateError, ReadError, ReportError, StoreError};
 pub use item::{
     About, Attempt, Begun, Cursor, Destination, Due, DuePage, Facts, Lane, Lease, LocalDelivery,

@@ -12,7 +12,7 @@ use net::dns::Dns;
 use net::{Accept, Clock, Dial, Gate, Limits};
 use proto::smtp;
 use receive::{Phase, Policy, Receiver, Settings};
-use store::{Embedded, Options};
+use store::{Disk, Embedded, OpenError, Options};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -38,23 +38,36 @@ pub(crate) struct Running {
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) receiver: JoinHandle<()>,
     pub(crate) deliverer: JoinHandle<()>,
+    pub(crate) kept: deliver::KeptView,
 }
 
 impl Kind<'_> {
-    /// Opens its store.
-    pub(crate) fn open(
+    /// Opens its store, with threads of its own.
+    pub(crate) fn open(&self, folder: &Path, clock: &Clock) -> Result<Embedded, OpenError> {
+        Embedded::open(folder, self.options(clock))
+    }
+
+    /// Opens its store on a disk that need not be real; whoever waits for it does its work.
+    pub(crate) fn open_on(
         &self,
         folder: &Path,
         clock: &Clock,
-        threads: bool,
-    ) -> anyhow::Result<Embedded> {
-        let clock = clock.clone();
+        disk: Arc<dyn Disk>,
+    ) -> Result<Embedded, OpenError> {
         let options = Options {
-            seed: Some(self.seed),
-            threads,
-            ..Options::new(Arc::new(move || clock.now()))
+            disk: Some(disk),
+            threads: false,
+            ..self.options(clock)
         };
-        Ok(Embedded::open(folder, options)?)
+        Embedded::open(folder, options)
+    }
+
+    fn options(&self, clock: &Clock) -> Options {
+        let clock = clock.clone();
+        Options {
+            seed: Some(self.seed),
+            ..Options::new(Arc::new(move || clock.now()))
+        }
     }
 
     /// Starts it on a store, a clock, a DNS and a network.
@@ -90,6 +103,7 @@ impl Kind<'_> {
             wake,
         );
         let deliverer = deliverer.seeded(self.seed);
+        let kept = deliverer.kept();
         let (phase, phases) = watch::channel(Phase::Serve);
         let (stop, stops) = watch::channel(false);
         Ok(Running {
@@ -97,6 +111,7 @@ impl Kind<'_> {
             stop,
             receiver: tokio::spawn(async move { receiver.serve(acceptor, phases).await }),
             deliverer: tokio::spawn(deliverer.run(stops)),
+            kept,
         })
     }
 
@@ -120,7 +135,7 @@ impl Kind<'_> {
             routes: deliver::Routes::default(),
             schedule: self.schedule,
             limits: deliver::Limits {
-                total: 100,
+                total: CONNECTIONS,
                 per_hop: 10,
             },
             client: Arc::default(),
@@ -128,6 +143,8 @@ impl Kind<'_> {
     }
 }
 
+/// Connections of one server to others.
+pub(crate) const CONNECTIONS: usize = 100;
 const LIMITS: Limits = Limits {
     total: 100,
     per_address: 100,

@@ -3,16 +3,19 @@
 //! Everything that chance decides comes from one seed, and one thing happens after the other: the
 //! same seed tells the same story. People send mail through their own server to the users of all
 //! three. Links are slow, refuse, fall silent and break in the middle; names are not found for a
-//! while; servers are killed and start again. Then the weather clears, the queues run empty, and
-//! the ledger is compared with the mailboxes.
+//! while; disks fail and are full; servers end, also in the middle of a step and with the power, and
+//! start again on what a disk keeps then. All the time it is looked at what must always hold. At last
+//! the weather clears, the queues run empty, the power fails everywhere once more, and the ledger is
+//! compared with the mailboxes.
 //!
-//! The servers are the real ones: receiver, store and deliverer. The store works without threads
-//! on a folder in memory, where there is one.
+//! The servers are the real ones: receiver, store and deliverer. The store works without threads;
+//! its database lies in a folder in memory, where there is one, and its body log on a simulated disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use deliver::Schedule;
 use mailtypes::Timestamp;
 use net::Clock;
 use rand::rngs::SmallRng;
@@ -26,13 +29,18 @@ mod judge;
 mod ledger;
 mod network;
 mod people;
+mod remains;
+mod sleeper;
+mod watch;
 mod weather;
 
-use host::Host;
+use host::{Host, Plan};
 use journal::Journal;
 pub use judge::Tally;
 use ledger::Ledger;
 use network::Network;
+use remains::Death;
+use store::double::Lie;
 
 /// What became of one seed.
 pub struct Outcome {
@@ -44,6 +52,11 @@ pub struct Outcome {
 
 /// Plays one seed.
 pub fn run(seed: u64) -> Outcome {
+    run_with(seed, None)
+}
+
+/// The same with disks that lie.
+pub fn run_with(seed: u64, lie: Option<Lie>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -60,7 +73,10 @@ pub fn run(seed: u64) -> Outcome {
     runtime.block_on(async {
         let clock = Clock::of_runtime(START);
         let journal = Journal::new(clock.clone());
-        let result = play(seed, &clock, &journal).await;
+        let result = play(seed, lie, &clock, &journal).await;
+        if let Err(error) = &result {
+            journal.note(&format!("FAILED: {error:#}"));
+        }
         Outcome {
             result,
             journal: journal.lines(),
@@ -75,20 +91,34 @@ struct Sim {
     network: Network,
     ledger: Ledger,
     hosts: Vec<Arc<Host>>,
+    schedule: Schedule,
     /// When the weather clears for good.
     clear: Timestamp,
 }
 
-async fn play(seed: u64, clock: &Clock, journal: &Journal) -> anyhow::Result<Tally> {
+async fn play(
+    seed: u64,
+    lie: Option<Lie>,
+    clock: &Clock,
+    journal: &Journal,
+) -> anyhow::Result<Tally> {
     let mut rng = SmallRng::seed_from_u64(seed);
     let clear = clock.now() + between(&mut rng, STORM_MIN, STORM_MAX);
     let network = Network::new(clock.clone(), journal.clone(), fork(&mut rng));
     let schedule = host::schedule(&mut rng);
     journal.note(&format!("seed {seed}, storm until {clear}, {schedule:?}"));
     let mut hosts = Vec::new();
-    for n in 0..HOSTS {
-        let host = Host::new(n, clock, &network, schedule, rng.random()).await?;
-        hosts.push(Arc::new(host));
+    for number in 0..HOSTS {
+        let plan = Plan {
+            number,
+            clock,
+            journal,
+            network: &network,
+            schedule,
+            seed: rng.random(),
+            lie,
+        };
+        hosts.push(Host::start(plan).await?);
     }
     let sim = Sim {
         clock: clock.clone(),
@@ -96,36 +126,66 @@ async fn play(seed: u64, clock: &Clock, journal: &Journal) -> anyhow::Result<Tal
         network,
         ledger: Ledger::default(),
         hosts,
+        schedule,
         clear,
     };
-    let people = people::start(&sim, &mut rng);
-    let weather = weather::start(&sim, &mut rng);
-    for task in people.into_iter().chain(weather) {
-        task.await.context("a part of the simulation")??;
+    tokio::select! {
+        biased;
+        broken = watch::watch(&sim) => Err(broken),
+        played = sim.play(&mut rng) => played,
     }
-    journal.note("the weather is clear and everybody has sent their mail");
-    settled(&sim, schedule.lifetime * 2 + SETTLE_MAX).await?;
-    let tally = judge::judge(&sim.hosts, &sim.ledger).await?;
-    journal.note(&format!("{tally:?}"));
-    Ok(tally)
 }
 
-/// Returns when no queue holds anything.
-async fn settled(sim: &Sim, within: Duration) -> anyhow::Result<()> {
-    let until = sim.clock.now() + within;
-    for host in &sim.hosts {
-        let store = host.store()?;
-        loop {
-            let queue = store.queue(&Selection::default(), None, 10).await?;
-            if queue.is_empty() {
-                break;
-            }
-            let late = sim.clock.now() >= until;
-            ensure!(!late, "{} still has in its queue: {queue:#?}", host.name);
-            sim.clock.sleep_until(sim.clock.now() + SETTLE_LOOK).await;
+impl Sim {
+    async fn play(&self, rng: &mut SmallRng) -> anyhow::Result<Tally> {
+        let tasks = [people::start, weather::start, sleeper::start];
+        let tasks: Vec<_> = tasks.iter().flat_map(|start| start(self, rng)).collect();
+        for task in tasks {
+            task.await.context("a part of the simulation")??;
         }
+        self.journal
+            .note("the weather is clear and everybody has sent their mail");
+        self.settle().await?;
+        self.cut_power().await?;
+        let mut tally = judge::judge(&self.hosts, &self.ledger).await?;
+        tally.simulated = self.clock.now().since(START);
+        self.journal.note(&format!("{tally:?}"));
+        Ok(tally)
     }
-    Ok(())
+
+    /// Returns when no queue holds anything, and no memory.
+    async fn settle(&self) -> anyhow::Result<()> {
+        let until = self.clock.now() + self.schedule.lifetime * 2 + SETTLE_MAX;
+        for host in &self.hosts {
+            let store = host.store()?;
+            loop {
+                let queue = store.queue(&Selection::default(), None, 10).await?;
+                if queue.is_empty() {
+                    break;
+                }
+                let late = self.clock.now() >= until;
+                ensure!(!late, "{} still has in its queue: {queue:#?}", host.name);
+                self.clock.sleep_until(self.clock.now() + SETTLE_LOOK).await;
+            }
+        }
+        // What was delivered last is written down and forgotten.
+        self.clock.sleep_until(self.clock.now() + SETTLE_LOOK).await;
+        for host in &self.hosts {
+            let kept = host.kept().unwrap_or_default();
+            let left = kept.left_over().or(host.store()?.kept().left_over());
+            ensure!(left.is_none(), "{}: {left:?}", host.name);
+        }
+        Ok(())
+    }
+
+    /// What is judged is what lies on the disks.
+    async fn cut_power(&self) -> anyhow::Result<()> {
+        for host in &self.hosts {
+            host.kill(Death::Power).await;
+            host.start_again().await?;
+        }
+        Ok(())
+    }
 }
 
 fn between(rng: &mut SmallRng, from: Duration, to: Duration) -> Duration {

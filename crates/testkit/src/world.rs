@@ -42,7 +42,7 @@ impl World {
             addresses: Vec::new(),
             seed: SEED,
         };
-        let store = kind.open(folder.path(), &clock, true)?;
+        let store = kind.open(folder.path(), &clock)?;
         let acceptor = Acceptor::new(listen::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?)?;
         let addr = acceptor.local_addr()?;
         let dns = MapDns::new(clock.clone());

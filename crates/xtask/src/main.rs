@@ -66,9 +66,10 @@ cargo xtask COMMAND
   tidy             arrows between crates, licences, file sizes, words
   rfc-index        which file obeys which section of which RFC, and the gaps
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
-  sim --seeds N    servers in one process on a network that fails: the first N seeds
+  sim --seeds N    servers in one process; network, disks and power fail: the first N seeds
   sim --seed S     one seed with its journal
-  soak             the long form: power cuts, kills, ten minutes per fuzz target
+  sim --planted [NAME]   bugs put in on purpose, which it has to find
+  soak             the long form: 20,000 seeds, power cuts, kills, ten minutes per fuzz target
   lab [unpack]     unpack foreign mailers and tools under target/lab
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
   lab list         the scenarios of it

@@ -12,6 +12,7 @@ const FUZZ_SECONDS: u32 = 600;
 pub(crate) fn run() -> anyhow::Result<bool> {
     let mut steps = Steps::default();
     steps.counted("simulation", || sim::seeds(sim::SEEDS_SOAK));
+    steps.counted("planted bugs", sim::planted);
     steps.counted("kill -9", || {
         rigs::one("kill9", &[&KILLS.to_string()], Build::Release)
     });

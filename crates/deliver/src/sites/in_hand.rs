@@ -81,6 +81,11 @@ impl InHand {
         missed
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// Whether any recipient of an item is in hand.
     pub(crate) fn has_any_of(&self, item: ItemId) -> bool {
         let mut of_item = self.all.range((item, 0)..=(item, u32::MAX));

@@ -21,6 +21,11 @@ struct Kept {
 }
 
 impl DirectoryCache {
+    /// How many answers are kept.
+    pub(crate) fn len(&self) -> usize {
+        locked(&self.0).listings.len()
+    }
+
     /// What is known, or the generation to hand back with the answer.
     pub(crate) fn get(&self, address: &Mailbox) -> Result<Option<Listing>, u64> {
         let kept = locked(&self.0);

@@ -44,6 +44,11 @@ impl Fresh {
         }
     }
 
+    /// Octets of all of them.
+    pub(crate) fn octets(&self) -> usize {
+        locked(&self.0).octets
+    }
+
     /// Forgets all: what the queue has is looked for there.
     pub(crate) fn clear(&self) {
         *locked(&self.0) = Kept::default();

@@ -64,6 +64,11 @@ impl WriterHandle {
             .map_err(|_| StoreError::Unknown("the order was dropped on the way".to_owned()))?
     }
 
+    /// Orders that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        WRITER_QUEUE_MAX.saturating_sub(self.room.available_permits())
+    }
+
     /// Carries out what waits, then ends the writer.
     pub(crate) fn close(&self) {
         match &self.hands {

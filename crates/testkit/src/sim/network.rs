@@ -1,6 +1,6 @@
 //! The simulated network: who listens where, and what the links between hosts are like.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -42,6 +42,8 @@ struct Inside {
     rng: SmallRng,
     listeners: BTreeMap<IpAddr, mpsc::UnboundedSender<(Stream, SocketAddr)>>,
     links: BTreeMap<(IpAddr, IpAddr), Link>,
+    /// Those that have ended: what is left of them reaches nobody.
+    ended: BTreeSet<IpAddr>,
 }
 
 struct Link {
@@ -55,6 +57,7 @@ impl Network {
             rng,
             listeners: BTreeMap::new(),
             links: BTreeMap::new(),
+            ended: BTreeSet::new(),
         };
         Self {
             clock,
@@ -66,7 +69,10 @@ impl Network {
     /// Somebody who listens at an address until dropped.
     pub(super) fn listen(&self, at: IpAddr) -> Listener {
         let (queue, connections) = mpsc::unbounded_channel();
-        self.lock().listeners.insert(at, queue);
+        let mut inside = self.lock();
+        inside.ended.remove(&at);
+        inside.listeners.insert(at, queue);
+        drop(inside);
         Listener {
             network: self.clone(),
             at,
@@ -96,6 +102,24 @@ impl Network {
             Sky::Fair | Sky::Slow | Sky::Breaking => {
                 return self.lock().link(one, other).connections = connections;
             }
+        };
+        for connection in connections.iter().filter_map(Weak::upgrade) {
+            connection.cut(how);
+        }
+    }
+
+    /// Whoever is at an address has ended: nothing reaches it, nor anybody from there, until
+    /// somebody listens there again.
+    pub(super) fn cut_off(&self, at: IpAddr, how: Break) {
+        let connections: Vec<_> = {
+            let mut inside = self.lock();
+            inside.ended.insert(at);
+            inside.listeners.remove(&at);
+            let links = inside.links.iter_mut();
+            links
+                .filter(|((one, other), _)| *one == at || *other == at)
+                .flat_map(|(_, link)| std::mem::take(&mut link.connections))
+                .collect()
         };
         for connection in connections.iter().filter_map(Weak::upgrade) {
             connection.cut(how);
@@ -185,6 +209,9 @@ impl Dialer {
         }
         let (connection, ours, theirs) = Connection::open(delay, breaks);
         let mut inside = self.network.lock();
+        if inside.ended.contains(&self.from) {
+            return Err(DialError::Refused);
+        }
         let link = inside.link(self.from, to);
         link.connections.retain(|known| known.strong_count() > 0);
         link.connections.push(Arc::downgrade(&connection));

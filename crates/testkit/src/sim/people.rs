@@ -93,7 +93,11 @@ impl Person {
         let mut text = format!(
             "From: <{sender}>\r\nSubject: {token}\r\nMessage-ID: <{token}@sim.example>\r\n\r\n"
         );
-        for line in 0..rng.random_range(0..100) {
+        let lines = match rng.random_range(0..LARGE_ONE_IN) {
+            0 => LARGE_LINES,
+            _ => rng.random_range(0..100),
+        };
+        for line in 0..lines {
             text += &format!("{line}: {}\r\n", ".".repeat(rng.random_range(0..30)));
         }
         text += &format!("end of {token}\r\n");
@@ -175,6 +179,9 @@ impl Session {
     }
 }
 
+/// One message in so many is too large to wait in memory, and becomes a file of its own.
+const LARGE_ONE_IN: u32 = 20;
+const LARGE_LINES: u32 = 14_000;
 const LETTERS_MAX: u32 = 30;
 const PAUSE_MAX: Duration = Duration::from_mins(90);
 const SESSION_MAX: Duration = Duration::from_mins(30);
