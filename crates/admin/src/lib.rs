@@ -7,6 +7,8 @@
 mod answer;
 /// The asking side of the control socket.
 pub mod client;
+/// What is counted, for Prometheus.
+pub mod metrics;
 /// Passwords: making readable ones, and hashing them.
 pub mod password;
 mod refusal;

@@ -17,6 +17,7 @@ use crate::forgive::Forgive;
 use crate::here::Here;
 use crate::late::Late;
 use crate::limits::{LEASE, OUTCOMES_MAX};
+use crate::metrics::Metrics;
 use crate::patience;
 use crate::recorder::Recorder;
 use crate::remote::{Addresses, Ahead};
@@ -72,6 +73,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             dns,
             dial,
             clock,
+            metrics: Metrics::default(),
             settings,
             lease: leases,
             changed: Notify::new(),
@@ -100,6 +102,11 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     pub fn seeded(mut self, seed: u64) -> Self {
         self.rng = SmallRng::seed_from_u64(seed);
         self
+    }
+
+    /// Where it counts what it does.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics.clone()
     }
 
     /// A way to it while it runs.

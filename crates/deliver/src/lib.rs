@@ -16,6 +16,7 @@ mod late;
 pub mod limits;
 mod local;
 mod maildir;
+mod metrics;
 mod outcome;
 mod patience;
 mod recorder;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use deliverer::{Deliverer, Handle};
 pub use explain::{Explained, explain_route};
+pub use metrics::Metrics;
 pub use route::mx::Own;
 pub use route::next_hop::{BadNextHop, HopHost, NextHop};
 pub use route::table::{Pattern, Routes, Way};

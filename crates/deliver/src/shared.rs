@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::forgive::{Forgive, Whom};
 use crate::late::Late;
 use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
+use crate::metrics::Metrics;
 use crate::outcome::{Ending, Told};
 use crate::patience::Trouble;
 use crate::remote::job::Job;
@@ -28,6 +29,7 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) dns: R,
     pub(crate) dial: D,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) lease: watch::Receiver<Option<Lease>>,
     /// Wakes the one who hires workers.

@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) outgoing: Outgoing,
     /// The form of the log.
     pub(crate) log: LogForm,
+    /// Where metrics are shown.
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 /// One address that SMTP is spoken on.
@@ -151,6 +153,7 @@ impl Default for Config {
             session_timeout: proto::smtp::limits::SESSION_TIMEOUT,
             outgoing: Outgoing::default(),
             log: LogForm::Text,
+            metrics_listen: None,
         }
     }
 }

@@ -12,7 +12,7 @@ use store::{AcceptError, Draft, NewItem, Origin, Shape, Store, StoreError};
 
 use crate::deadline::within;
 use crate::facts::AcceptFacts;
-use crate::fate::{self, Peer};
+use crate::fate::Fates;
 use crate::limits::{LOOKUP_TIMEOUT, STORE_TIMEOUT};
 use crate::lookup;
 use crate::message_policy::{self, MessageFacts, MessageRefusal};
@@ -63,7 +63,7 @@ impl<S: Store> Dialogue<S> {
             Event::Verify(_) => Some(does_not_verify()),
             Event::Expand(_) => Some(self.does_not_expand()),
             Event::Refused { command, reply } => {
-                fate::refused(self.peer(), command, &reply);
+                self.fates().refused(command, &reply);
                 None
             }
         }
@@ -110,11 +110,12 @@ impl<S: Store> Dialogue<S> {
             Err(refusal) => {
                 let reply = refusal.reply();
                 let from = &transaction.envelope.reverse_path;
-                let peer = Peer {
+                let fates = Fates {
                     client: self.client,
                     helo: &self.helo,
+                    metrics: &self.shared.metrics,
                 };
-                fate::refused_recipient(peer, from, &path, &reply, &refusal);
+                fates.refused_recipient(from, &path, &reply, &refusal);
                 reply
             }
         }
@@ -139,6 +140,7 @@ impl<S: Store> Dialogue<S> {
         let Some(mut transaction) = self.transaction.take() else {
             return bad_sequence();
         };
+        let began = self.shared.clock.now();
         let header = std::mem::take(&mut transaction.scan).finish();
         let facts = MessageFacts {
             header: &header,
@@ -155,9 +157,12 @@ impl<S: Store> Dialogue<S> {
             (Ok(()), None) => Err(MessageRefusal::Store(StoreError::Closed)),
             (Err(refusal), _) => Err(refusal),
         };
+        let took = self.shared.clock.now().since(began);
+        self.shared.metrics.accept.observe(took.as_secs_f64());
         match accepted {
             Ok((id, count)) => {
-                fate::queued(self.peer(), id, &envelope.reverse_path, count, body.size);
+                self.fates()
+                    .queued(id, &envelope.reverse_path, count, body.size);
                 self.shared.wake.notify_one();
                 Reply::new(250, "2.0.0", format!("Ok: queued as {id}"))
             }
@@ -238,7 +243,8 @@ impl<S: Store> Dialogue<S> {
 
     fn refuse_sender(&self, command: &str, envelope: &Envelope, why: &MessageRefusal) -> Reply {
         let reply = why.reply();
-        fate::refused_sender(self.peer(), command, &envelope.reverse_path, &reply, why);
+        self.fates()
+            .refused_sender(command, &envelope.reverse_path, &reply, why);
         reply
     }
 
@@ -248,14 +254,15 @@ impl<S: Store> Dialogue<S> {
             "5.7.1",
             "This server does not tell who is behind an address",
         );
-        fate::refused(self.peer(), "EXPN", &reply);
+        self.fates().refused("EXPN", &reply);
         reply
     }
 
-    fn peer(&self) -> Peer<'_> {
-        Peer {
+    fn fates(&self) -> Fates<'_> {
+        Fates {
             client: self.client,
             helo: &self.helo,
+            metrics: &self.shared.metrics,
         }
     }
 }

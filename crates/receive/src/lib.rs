@@ -14,6 +14,7 @@ mod fate;
 pub mod limits;
 mod lookup;
 mod message_policy;
+mod metrics;
 mod recipient;
 mod relay;
 mod server;
@@ -24,6 +25,7 @@ mod transaction;
 mod verdict;
 
 pub use addressed::Policy;
+pub use metrics::Metrics;
 pub use relay::is_too_wide;
 pub use server::Receiver;
 pub use settings::Settings;

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
+use crate::metrics::{Metrics, Stopwatch};
 use crate::pool::Pool;
 
 mod books;
@@ -74,6 +75,8 @@ pub struct Options {
     /// Whether threads of the store do its work. Without them the callers do it, one thing after
     /// the other, so that a simulation can be replayed; housekeeping needs a thread.
     pub threads: bool,
+    /// What times waits for the disk; `None` takes the clock.
+    pub stopwatch: Option<Stopwatch>,
 }
 
 impl Options {
@@ -85,6 +88,7 @@ impl Options {
             disk: None,
             housekeeping: true,
             threads: true,
+            stopwatch: None,
         }
     }
 }
@@ -109,6 +113,7 @@ struct Inner {
     ahead: Arc<AtomicBool>,
     /// Entries of the journal that the start has repeated.
     repeated: u64,
+    metrics: Metrics,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -214,7 +219,10 @@ impl Embedded {
         let epochs = database::load_epochs(&db)?;
         let cache = Arc::<cache::DirectoryCache>::default();
         let fresh = Arc::<fresh::Fresh>::default();
+        let timing = start::timing(&options);
+        let metrics = timing.metrics.clone();
         let writer = writer::Writer {
+            timing,
             cache: Arc::clone(&cache),
             fresh: Arc::clone(&fresh),
             path: path.clone(),
@@ -237,6 +245,7 @@ impl Embedded {
             fresh,
             ahead: shown,
             repeated,
+            metrics,
             _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             readers: start::readers(&options, &path)?,
@@ -266,6 +275,11 @@ impl Embedded {
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         self.inner.ahead.load(Ordering::Acquire)
+    }
+
+    /// Where it counts what it waits for.
+    pub fn metrics(&self) -> Metrics {
+        self.inner.metrics.clone()
     }
 
     /// How many entries of the journal this start has repeated.

@@ -18,6 +18,7 @@ mod error;
 pub mod fuzzing;
 mod item;
 mod mailbox;
+mod metrics;
 mod pool;
 mod report;
 mod spans;
@@ -35,7 +36,8 @@ pub use item::{
     LocalOutcome, NewItem, NewRecipient, Origin, Outcome, ReportKind, Shape,
 };
 pub use mailbox::{EntryView, MessageReader};
-pub use report::{AuditReport, CheckReport, Problem, Totals};
+pub use metrics::{Metrics, Stopwatch};
+pub use report::{AuditReport, Census, CheckReport, Problem, Totals};
 pub use spans::{Span, Spans};
 pub use story::{
     Action, Event, EventKind, ItemView, QueueLine, RecipientState, RecipientView, Selection,

@@ -89,6 +89,7 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                 Next::Delivered { uid } => {
                     self.mailboxes.done(due);
                     fate::delivered(due, *account, uid, now);
+                    self.shared.metrics.delivered(due, now);
                 }
                 // Should it still be due next time, it must not be asked for without end.
                 Next::Nothing | Next::Again => self.mailboxes.patience.failed(due, now),

@@ -117,7 +117,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 self.one(job, source, trail).await;
                 continue;
             }
-            let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+            let mut trail = self.trail(&job);
             let began = self.shared.clock.now();
             let shared = Arc::clone(&self.shared);
             let Some(connected) = unless_stopped(&shared, self.connect(&mut trail)).await else {
@@ -140,7 +140,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// `None` when there is no host, or it is time to stop.
     async fn find_host(&mut self) -> Option<Trail> {
         let job = self.bag.next()?;
-        let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        let mut trail = self.trail(&job);
         let began = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
         match unless_stopped(&shared, self.connect(&mut trail)).await? {
@@ -153,6 +153,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 None
             }
         }
+    }
+
+    fn trail(&self, job: &Job) -> Trail {
+        let trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        trail.counting(&self.shared.metrics.phases)
     }
 
     /// What the first host has put off goes on to the next one. New mail does not: it begins at the

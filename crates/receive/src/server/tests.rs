@@ -349,6 +349,7 @@ async fn a_waiting_session_is_small() {
     let (_client, (stream, peer)) =
         tokio::join!(tokio::net::TcpStream::connect(addr), acceptor.accept());
     let shared = Arc::new(Shared {
+        metrics: Metrics::default(),
         store: world.store.clone(),
         clock: world.clock.clone(),
         settings: Arc::clone(&world.settings),
