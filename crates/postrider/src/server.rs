@@ -249,24 +249,31 @@ fn tell_doubts(config: &Config) {
     }
 }
 
-/// Opens the store of a data folder; makes the folder when it is missing.
+/// Opens the store of a data folder; makes the folder when it is missing. One of an older schema is
+/// refused: a command on the files of a server that is stopped for a moment must not upgrade them
+/// behind its back.
 pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
+    open_with(data, clock, false)
+}
+
+fn open_with(data: &Path, clock: &Clock, upgrade: bool) -> Result<Embedded, Failure> {
     let (clock, watch) = (clock.clone(), clock.clone());
     let now = move || -> Timestamp { clock.now() };
     let options = Options {
+        upgrade,
         stopwatch: Some(Arc::new(move || watch.elapsed())),
         ..Options::new(Arc::new(now))
     };
     Embedded::open(data, options).map_err(|error| open::failure(data, &error))
 }
 
-/// As [`open_store`], for a server: a command that has the files open for a moment is waited for, and
-/// so is a server that is on its way out; one that stays is not.
+/// As [`open_store`], for a server, which upgrades an older schema: a command that has the files open
+/// for a moment is waited for, and so is a server that is on its way out; one that stays is not.
 pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
     let began = clock.now();
     let mut until = began + OPEN_PATIENCE;
     loop {
-        let in_use = match open_store(data, clock) {
+        let in_use = match open_with(data, clock, true) {
             Err(failure) if failure.code == code::TEMPFAIL => failure,
             opened => return opened,
         };

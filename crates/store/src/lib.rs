@@ -29,7 +29,9 @@ pub use contract::Store;
 pub use directory::{Account, AccountDelivery, AccountId, Alias, Listing};
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
-pub use embedded::{Clock, DATABASE, Embedded, LockHolder, OpenError, Options};
+pub use embedded::{
+    BackupError, Clock, DATABASE, Embedded, LockHolder, OpenError, Options, Upgraded,
+};
 pub use error::{AcceptError, DirectoryError, OperateError, ReadError, ReportError, StoreError};
 pub use item::{
     About, Attempt, Begun, Cursor, Destination, Due, DuePage, Facts, Lane, Lease, LocalDelivery,

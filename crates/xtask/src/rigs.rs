@@ -13,12 +13,13 @@ use crate::process;
 use crate::tally::{Skip, Tally};
 
 /// What `cargo xtask test` runs, with `--quick`.
-pub(crate) const QUICK: [&str; 11] = [
+pub(crate) const QUICK: [&str; 12] = [
     "newcomer",
     "errors",
     "corpus",
     "sync_order",
     "faults",
+    "upgrade",
     "bitflip",
     "metrics",
     "slow",

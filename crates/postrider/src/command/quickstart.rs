@@ -95,6 +95,12 @@ async fn show_and_serve(
     let orders = Orders::listen(None)?;
     let clock = Clock::system();
     let store = open_store_to_serve(&config.data, &clock).await?;
+    if let Some(upgraded) = store.upgraded() {
+        out.line(format!(
+            "The data was of an older version and has been upgraded. As it was: {}\n",
+            upgraded.backup.display()
+        ))?;
+    }
     let words = words::Words::new(&config.data, global);
     let is_new = accounts::welcome(&store, &config, &words, out).await?;
     // A reader of our output may wait for the passwords before it knocks at the port.

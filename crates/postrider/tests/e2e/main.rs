@@ -12,3 +12,4 @@ mod reload;
 mod rights;
 mod server;
 mod stopping;
+mod upgrade;

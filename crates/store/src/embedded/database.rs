@@ -1,15 +1,16 @@
 //! Opening the database file: settings, migrations, epochs.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use mailtypes::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::OpenError;
 use crate::limits::WAIT_MAX;
 
-/// Each step brings a database from the version before it to its own number, in one transaction.
+/// Each step brings a database from the version before it to its own number.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_outgoing.sql"),
@@ -42,27 +43,25 @@ pub(crate) fn connect_known(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Whether there is no table yet.
-pub(crate) fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
-    Ok(schema_of(db)? == 0)
-}
-
-/// Brings a database up to date.
+/// Brings a database up to date: all the steps, or none of them.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
-    let found = schema_of(db)?;
-    let steps = (1..)
-        .zip(MIGRATIONS)
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = schema_of(&tx)?;
+    let steps = MIGRATIONS
+        .iter()
         .skip(usize::try_from(found).unwrap_or(usize::MAX));
-    for (version, step) in steps {
-        let tx = db.transaction()?;
+    for step in steps {
         tx.execute_batch(step)?;
-        tx.pragma_update(None, "user_version", version)?;
-        tx.commit()?;
     }
+    if found < schema_version() {
+        tx.pragma_update(None, "user_version", schema_version())?;
+    }
+    tx.commit()?;
     Ok(())
 }
 
-fn schema_of(db: &Connection) -> rusqlite::Result<u32> {
+/// The number of the schema that a database has; 0 is none yet.
+pub(crate) fn schema_of(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
@@ -109,6 +108,30 @@ pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = connect(path, READER_CACHE)?;
     db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+/// Opens a database to look at it, and changes neither the file nor what lies beside it.
+pub(crate) fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    // Without a WAL nothing but the file counts, and none is made.
+    let whole = std::fs::metadata(wal).map_or(true, |wal| wal.len() == 0);
+    let mut uri = String::from("file:");
+    for octet in path.as_os_str().as_bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*octet));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str(if whole { "?immutable=1" } else { "?mode=ro" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(uri, flags)?;
+    db.busy_timeout(BUSY)?;
     Ok(db)
 }
 
