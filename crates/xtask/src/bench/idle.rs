@@ -19,8 +19,6 @@ use crate::process;
 
 /// Descriptors that a server needs beside its connections, by a wide margin.
 const FILES_BESIDE: usize = 1_000;
-/// How long the crowd is watched doing nothing.
-const WATCH: Duration = Duration::from_secs(10);
 
 /// Prints a table for `docs/benchmarks.md`.
 pub(super) fn run(form: Form) -> anyhow::Result<bool> {
@@ -29,13 +27,15 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let settings = format!("connections_max = {}\n{LOOPBACK}", ours + 500);
     let server = Postrider::start(&folder, form, &settings, ours + FILES_BESIDE)?;
     server.add_account("alice@example.test")?;
-    let mut rows = vec![measure(&server.peer, ours)?];
+    // How long the crowd is watched doing nothing.
+    let watch = Duration::from_secs(form.choose(20, 1));
+    let mut rows = vec![measure(&server.peer, ours, watch)?];
     drop(server);
     // A process for each connection: as many as for Postrider do not fit into this machine.
     let theirs = form.choose(1_000, 50);
     let processes = u32::try_from(theirs)? + 50;
     match postfix::start(&folder, peer::free_port()?, processes) {
-        Ok(server) => rows.push(measure(&server, theirs)?),
+        Ok(server) => rows.push(measure(&server, theirs, watch)?),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
     println!("\n{HEAD}\n{}", rows.join("\n"));
@@ -43,25 +43,26 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
 }
 
 const HEAD: &str = "| server | connections | resident KiB each | proportional KiB each | descriptors each | \
-                    CPU s in 10 s of silence | a message among them, ms |\n\
+                    CPU of the silent ones, % | a message among them, ms |\n\
                     | --- | --- | --- | --- | --- | --- | --- |";
 
-fn measure(server: &Peer, count: usize) -> anyhow::Result<String> {
+fn measure(server: &Peer, count: usize, watch: Duration) -> anyhow::Result<String> {
     println!("{}, {count} connections", server.name);
     // What a first message allocates is no cost of idleness.
     deliver(server)?;
     let before = server.settled_usage(super::SETTLE_MAX);
     let crowd = Crowd::gather(server.port, count)?;
     let among = server.settled_usage(super::SETTLE_MAX);
-    std::thread::sleep(WATCH);
+    std::thread::sleep(watch);
     let later = server.usage();
+    let busy = (later.cpu_seconds - among.cpu_seconds) / watch.as_secs_f64();
     let took = deliver(server)?;
     drop(crowd);
     Ok(row(
         server.name,
         count,
-        [&before, &among, &later],
-        took.as_secs_f64() * 1000.0,
+        [&before, &among],
+        [busy * 100.0, took.as_secs_f64() * 1000.0],
     ))
 }
 
@@ -74,15 +75,14 @@ fn deliver(server: &Peer) -> anyhow::Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn row(name: &str, count: usize, usages: [&Usage; 3], milliseconds: f64) -> String {
-    let [before, among, later] = usages;
+fn row(name: &str, count: usize, usages: [&Usage; 2], [busy, took]: [f64; 2]) -> String {
+    let [before, among] = usages;
     let each = |before: u64, among: u64| among.saturating_sub(before) as f64 / count as f64;
     format!(
-        "| {name} | {count} | {:.1} | {:.1} | {:.2} | {:.2} | {milliseconds:.1} |",
+        "| {name} | {count} | {:.1} | {:.1} | {:.2} | {busy:.1} | {took:.1} |",
         each(before.resident_kib, among.resident_kib),
         each(before.memory_kib, among.memory_kib),
         each(before.descriptors as u64, among.descriptors as u64),
-        later.cpu_seconds - among.cpu_seconds,
     )
 }
 
@@ -123,21 +123,16 @@ mod tests {
 
     #[test]
     fn a_row_has_differences() {
-        let usage = |kib, descriptors, cpu_seconds| Usage {
-            cpu_seconds,
+        let usage = |kib, descriptors| Usage {
             memory_kib: kib,
             resident_kib: kib + 10,
             descriptors,
-            written: 0,
+            ..Usage::default()
         };
-        let usages = [
-            &usage(100, 20, 1.0),
-            &usage(900, 120, 2.0),
-            &usage(900, 120, 2.5),
-        ];
+        let usages = [&usage(100, 20), &usage(900, 120)];
         assert_eq!(
-            row("x", 100, usages, 3.0),
-            "| x | 100 | 8.0 | 8.0 | 1.00 | 0.50 | 3.0 |"
+            row("x", 100, usages, [0.5, 3.0]),
+            "| x | 100 | 8.0 | 8.0 | 1.00 | 0.5 | 3.0 |"
         );
     }
 }

@@ -24,7 +24,7 @@ const SESSIONS: u32 = 64;
 /// Of one message.
 const OCTETS: usize = 4096;
 /// Before the measured ones, so that files and threads are there.
-const WARM_UP: u64 = 500;
+const WARM_UP: u64 = 250;
 /// Of the final 250; 99 of 100 shall be below.
 const AIM: Duration = Duration::from_millis(50);
 /// Between two looks into the log: what a delivery into a mailbox may seem too late.
@@ -39,7 +39,7 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let mailboxes = arrivals::follow_log(&server.log, LOOK_EVERY)?;
     let to_mailbox = |_| "alice@example.test".to_owned();
     let to_sink = |number| format!("m{number}@sink.test");
-    let messages = form.choose(30_000, 2_500);
+    let messages = form.choose(15_000, 1_000);
     let mut rows = Vec::new();
     for connections in [Connections::Kept, Connections::New] {
         let case = |to| Case {

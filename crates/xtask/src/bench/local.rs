@@ -18,9 +18,7 @@ use super::table::{self, Row, Sample};
 use super::{ROUNDS, SETTLE_MAX, empty_folder, exim, peer, postfix};
 use crate::process;
 
-/// The mailboxes that a message may be for.
-const USERS: [usize; 2] = [1, 100];
-/// The most of them.
+/// The most mailboxes that there are.
 pub(super) const USERS_MAX: usize = 100;
 const SESSIONS: u32 = 20;
 /// Of one message.
@@ -63,12 +61,13 @@ pub(super) fn address(number: u64, users: usize) -> String {
 /// Prints a table for `docs/benchmarks.md`.
 pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let folder = empty_folder()?;
-    let mut places = vec![ours(&folder, form)?];
+    let users = [1, form.choose(USERS_MAX, 10)];
+    let mut places = vec![ours(&folder, form, users[1])?];
     match exim::start(&folder) {
         Ok(server) => places.push(theirs(
             server,
             folder.join("exim/mail"),
-            form.choose(500, 50),
+            form.choose(250, 50),
         )),
         Err(error) => println!("WITHOUT Exim: {error:#}"),
     }
@@ -76,14 +75,14 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
         Ok(server) => places.push(theirs(
             server,
             folder.join("postfix/mail"),
-            form.choose(2_000, 100),
+            form.choose(1_000, 100),
         )),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
     let rounds = form.choose(ROUNDS, 1);
     let mut rows = Vec::new();
     for connections in [Connections::New, Connections::Kept] {
-        for count in USERS {
+        for count in users {
             let label = format!("mailboxes: {count}, {connections}");
             println!("{label}, {rounds} rounds");
             let results = measure(&places, count, connections, rounds)?;
@@ -95,15 +94,15 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn ours(folder: &std::path::Path, form: Form) -> anyhow::Result<Place> {
+fn ours(folder: &std::path::Path, form: Form, count: usize) -> anyhow::Result<Place> {
     let postrider = Postrider::start(folder, form, LOOPBACK, FILES_MAX)?;
-    for user in users(USERS_MAX) {
+    for user in users(count) {
         postrider.add_account(&format!("{user}@example.test"))?;
     }
     Ok(Place {
         told: Told::ByLog(arrivals::follow_log(&postrider.log, LOG_EVERY)?),
         server: postrider.peer,
-        messages: form.choose(8_000, 400),
+        messages: form.choose(5_000, 400),
     })
 }
 
