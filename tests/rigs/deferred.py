@@ -26,6 +26,7 @@ SLOWER_MAX = 1.1  # of the time that new mail takes beside an empty queue
 STALLS = 50  # every fiftieth destination swallows what it is sent
 SENDERS = 4
 NEW = 4_000  # messages in one round
+LEFT = ("postrider.db", "postrider.db-wal")  # what a start reads first
 CLONE_NEWNET = 0x40000000
 ROUNDS = 11
 ROUNDS_QUICK = 3
@@ -88,6 +89,8 @@ def came_and_tried(rig, server, destinations):
 
 def restart(rig, server, sink):
     server.kill()
+    left = {name: (server.data / name).stat().st_size >> 20 for name in LEFT if (server.data / name).exists()}
+    rig.note(f"killed; it leaves, in MiB: {left}")
     greeting, first = first_delivery(server, sink)
     rig.figure("greeting", greeting)
     aim(rig, "first delivery", first, FIRST_MAX, "s from the start to the first delivery")

@@ -67,7 +67,7 @@ pub(super) fn wait_for(
     }
 }
 
-/// Follows a log from its present end and notes the queue id of each delivery; looks `every` so long.
+/// Follows a log from its present end and notes the queue id of each delivery into a mailbox; looks `every` so long.
 ///
 /// The thread ends with this process: a log has no end.
 pub(super) fn follow_log(path: &Path, every: Duration) -> anyhow::Result<Arrivals> {
@@ -93,9 +93,10 @@ pub(super) fn follow_log(path: &Path, every: Duration) -> anyhow::Result<Arrival
     Ok(arrivals)
 }
 
-/// The queue id of `… mail: delivered id=ID to=…`.
+/// The queue id of `… mail: delivered id=ID to=… account=…`: without an account it went to another host.
 fn delivered_id(line: &str) -> Option<&str> {
     let (_, fields) = line.split_once(" mail: delivered ")?;
+    let fields = fields.split_once(" account=").map(|(front, _)| front)?;
     fields.strip_prefix("id=")?.split_whitespace().next()
 }
 
@@ -131,6 +132,8 @@ mod tests {
         let line =
             "2026-11-29T08:00:00.000000Z  INFO mail: delivered id=38GA to=a@b.example account=1";
         assert_eq!(delivered_id(line), Some("38GA"));
+        let elsewhere = "… INFO mail: delivered id=38GA to=a@sink.test attempts=1 status=2.0.0";
+        assert_eq!(delivered_id(elsewhere), None);
         assert_eq!(delivered_id("… INFO mail: deferred id=38GA to=a@b"), None);
     }
 
