@@ -86,6 +86,10 @@ pub(crate) fn counted(name: &str, program: &mut Command) -> anyhow::Result<Tally
     let mut child = program
         .env("POSTRIDER_TEST_DATA", process::data_folder())
         .env("POSTRIDER_LAB", process::target_folder().join("lab"))
+        .env(
+            "POSTRIDER_XTASK",
+            std::env::current_exe().context("who am I")?,
+        )
         .env("PYTHONUNBUFFERED", "1")
         .stdout(Stdio::piped())
         .spawn()
