@@ -20,5 +20,5 @@ pub mod view;
 
 pub use answer::{Addresses, Delivery, House, Reply, answer};
 pub use refusal::{Kind, Refusal};
-pub use request::{Line, Order, Request, VERSION, Which};
+pub use request::{HashText, Line, Order, Request, VERSION, Which};
 pub use view::Answer;

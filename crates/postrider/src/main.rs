@@ -15,6 +15,7 @@ mod output;
 mod parent;
 mod place;
 mod privileges;
+mod sandbox;
 mod server;
 
 use std::io::Write;

@@ -13,8 +13,9 @@ use crate::process;
 use crate::tally::{Skip, Tally};
 
 /// What `cargo xtask test` runs, with `--quick`.
-pub(crate) const QUICK: [&str; 12] = [
+pub(crate) const QUICK: [&str; 13] = [
     "newcomer",
+    "sandbox",
     "errors",
     "corpus",
     "sync_order",

@@ -20,7 +20,7 @@ use crate::global::Global;
 use crate::output::Output;
 use crate::place::{QUICKSTART_DATA, QUICKSTART_DOMAIN};
 use crate::server::{Orders, Server, Sockets, open_store_to_serve};
-use crate::{logging, privileges};
+use crate::{logging, privileges, sandbox};
 
 mod accounts;
 mod first_message;
@@ -48,6 +48,9 @@ pub(crate) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8, 
         )?;
     }
     raise_file_limit();
+    sandbox::keep_private();
+    // Nobody reads a log yet, and a try-out runs on a kernel of any age.
+    let _in_force = sandbox::enter(&config, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store_to_serve};
-use crate::{logging, output, parent, place, privileges};
+use crate::{logging, output, parent, place, privileges, sandbox};
 
 /// How to serve.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let (path, config) = place::config(global)?;
     logging::start(config.log);
+    sandbox::keep_private();
     let source = Source {
         path,
         data: global.data.clone().flatten(),
@@ -52,6 +53,8 @@ fn serve(
     parent_gone: Option<oneshot::Receiver<()>>,
 ) -> Result<u8, Failure> {
     raise_file_limit();
+    // Before the first thread starts: what holds for this one holds for those that it starts.
+    sandbox::enter(&config, Some(&source.path)).tell();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

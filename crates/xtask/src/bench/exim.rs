@@ -22,8 +22,8 @@ pub(super) fn start(folder: &Path) -> anyhow::Result<Peer> {
     for name in [
         "etc/exim4",
         "usr",
-        "work/etc",
-        "work/usr",
+        "scratch/etc",
+        "scratch/usr",
         "spool",
         "log",
         "mail",
@@ -51,7 +51,7 @@ const MOUNT_AND_RUN: &str = r#"
 for name in usr etc; do
     lower=/$name
     if [ -d "$1/$name" ]; then lower=$1/$name:/$name; fi
-    mount -t overlay -o "lowerdir=$lower,upperdir=$2/$name,workdir=$2/work/$name" "$name" "/$name"
+    mount -t overlay -o "lowerdir=$lower,upperdir=$2/$name,workdir=$2/scratch/$name" "$name" "/$name"
 done
 exec exim4 -bdf -q1m
 "#;
