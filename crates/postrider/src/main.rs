@@ -16,6 +16,7 @@ mod parent;
 mod place;
 mod privileges;
 mod server;
+mod traces;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use crate::process;
 use crate::tally::{Skip, Tally};
 
 /// What `cargo xtask test` runs, with `--quick`.
-pub(crate) const QUICK: [&str; 11] = [
+pub(crate) const QUICK: [&str; 12] = [
     "newcomer",
     "errors",
     "corpus",
@@ -21,6 +21,7 @@ pub(crate) const QUICK: [&str; 11] = [
     "faults",
     "bitflip",
     "metrics",
+    "traces",
     "slow",
     "idle",
     "many",
