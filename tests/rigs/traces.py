@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import signal
 import threading
 import time
 
@@ -29,7 +30,7 @@ def body(rig):
         bad = Collector(code)
         goes_on(rig, sink, f"a collector that answers {code or 'nothing'}", bad.url)
         bad.close()
-    rig.cases(31)
+    rig.cases(32)
 
 
 def server_of(rig, sink, name, **settings):
@@ -96,6 +97,11 @@ def nobody_is_contacted(rig, sink, collector):
     collector.forget()
     server = server_of(rig, sink, "untraced")
     send(server)
+    server.settings["traces_endpoint"] = collector.url
+    server.write_config()
+    server.process.send_signal(signal.SIGHUP)
+    said = lambda: "`traces_endpoint` has changed: that takes a restart" in server.log_tail()
+    rig.check(until(said), "a new key takes a restart, and the log says so")
     server.stop()
     rig.check(collector.requests == 0, "without the key nobody is contacted")
 

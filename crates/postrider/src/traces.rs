@@ -124,3 +124,6 @@ impl Lost {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests;
