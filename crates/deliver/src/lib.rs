@@ -32,6 +32,7 @@ mod suspects;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use deliverer::{Deliverer, Handle};
 pub use explain::{Explained, explain_route};

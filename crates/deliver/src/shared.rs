@@ -106,6 +106,7 @@ impl<S, R, D> Shared<S, R, D> {
 
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
+        trail.traced.ended(&ending);
         let trail = Some(trail.write(&due.address));
         self.send(due, ending, String::new(), trail).await;
     }

@@ -17,6 +17,7 @@ mod place;
 mod privileges;
 mod sandbox;
 mod server;
+mod traces;
 
 use std::io::Write;
 use std::process::ExitCode;

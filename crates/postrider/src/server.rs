@@ -216,6 +216,10 @@ impl Server {
                 config.metrics_listen != self.config.metrics_listen,
             ),
             (
+                "traces_endpoint",
+                config.traces_endpoint != self.config.traces_endpoint,
+            ),
+            (
                 "dns_servers",
                 config.outgoing.dns_servers != self.config.outgoing.dns_servers,
             ),

@@ -9,6 +9,7 @@ use mailtypes::{Envelope, ForwardPath, ItemId, Protocol};
 use message::{HeaderFacts, Received};
 use proto::smtp::{BodyFacts, ClientName, Event, Reply};
 use store::{AcceptError, Draft, NewItem, Origin, Shape, Store, StoreError};
+use tracing::{Instrument, Span};
 
 use crate::deadline::within;
 use crate::facts::AcceptFacts;
@@ -17,6 +18,7 @@ use crate::limits::{LOOKUP_TIMEOUT, STORE_TIMEOUT};
 use crate::lookup;
 use crate::message_policy::{self, MessageFacts, MessageRefusal};
 use crate::shared::Shared;
+use crate::traces;
 use crate::transaction::Transaction;
 use crate::verdict::RecipientFacts;
 
@@ -81,7 +83,8 @@ impl<S: Store> Dialogue<S> {
 
     fn mail(&mut self, envelope: Envelope, size: Option<u64>) -> Reply {
         if let Err(error) = self.shared.store.room(size.unwrap_or(0)) {
-            return self.refuse_sender("MAIL", &envelope, &error.into());
+            let span = traces::message(&envelope.reverse_path);
+            return self.refuse_sender("MAIL", &envelope, &error.into(), &span);
         }
         let settings = self.shared.settings.load_full();
         self.transaction = Some(Box::new(Transaction::new(settings, envelope, size)));
@@ -127,7 +130,8 @@ impl<S: Store> Dialogue<S> {
         };
         if let Err(error) = self.shared.store.room(transaction.size.unwrap_or(0)) {
             let envelope = transaction.envelope.clone();
-            return self.refuse_sender("DATA", &envelope, &error.into());
+            let span = transaction.span.clone();
+            return self.refuse_sender("DATA", &envelope, &error.into(), &span);
         }
         transaction.draft = Some(self.shared.store.draft());
         Reply::plain(
@@ -148,11 +152,12 @@ impl<S: Store> Dialogue<S> {
             draft: transaction.draft_error.as_ref(),
         };
         let envelope = transaction.envelope.clone();
+        let span = transaction.span.clone();
         let accepted = match (message_policy::decide(&facts), transaction.draft.take()) {
             (Ok(()), Some(draft)) => {
                 let count = transaction.recipients.len();
                 let item = self.compose(draft.id(), *transaction, &body, &header);
-                self.accept(draft, item).await.map(|id| (id, count))
+                self.accept(draft, item, &span).await.map(|id| (id, count))
             }
             (Ok(()), None) => Err(MessageRefusal::Store(StoreError::Closed)),
             (Err(refusal), _) => Err(refusal),
@@ -164,9 +169,11 @@ impl<S: Store> Dialogue<S> {
                 self.fates()
                     .queued(id, &envelope.reverse_path, count, body.size);
                 self.shared.wake.notify_one();
-                Reply::new(250, "2.0.0", format!("Ok: queued as {id}"))
+                let reply = Reply::new(250, "2.0.0", format!("Ok: queued as {id}"));
+                traces::queued(&span, id, count, body.size, &reply);
+                reply
             }
-            Err(refusal) => self.refuse_sender("DATA", &envelope, &refusal),
+            Err(refusal) => self.refuse_sender("DATA", &envelope, &refusal, &span),
         }
     }
 
@@ -224,7 +231,24 @@ impl<S: Store> Dialogue<S> {
     }
 
     /// Returns when the message is durable, or when it is not ours.
-    async fn accept(&self, draft: Draft, item: NewItem) -> Result<ItemId, MessageRefusal> {
+    async fn accept(
+        &self,
+        draft: Draft,
+        item: NewItem,
+        message: &Span,
+    ) -> Result<ItemId, MessageRefusal> {
+        let span = traces::durable(message);
+        let accepted = self
+            .make_durable(draft, item)
+            .instrument(span.clone())
+            .await;
+        if let Err(why) = &accepted {
+            traces::failed(&span, why);
+        }
+        accepted
+    }
+
+    async fn make_durable(&self, draft: Draft, item: NewItem) -> Result<ItemId, MessageRefusal> {
         let Shared { store, clock, .. } = &*self.shared;
         let id = draft.id();
         match within(clock, STORE_TIMEOUT, store.accept(draft, item)).await {
@@ -241,8 +265,15 @@ impl<S: Store> Dialogue<S> {
         }
     }
 
-    fn refuse_sender(&self, command: &str, envelope: &Envelope, why: &MessageRefusal) -> Reply {
+    fn refuse_sender(
+        &self,
+        command: &str,
+        envelope: &Envelope,
+        why: &MessageRefusal,
+        span: &Span,
+    ) -> Reply {
         let reply = why.reply();
+        traces::refused(span, &reply, why);
         self.fates()
             .refused_sender(command, &envelope.reverse_path, &reply, why);
         reply

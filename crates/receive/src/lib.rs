@@ -21,6 +21,7 @@ mod server;
 mod session;
 mod settings;
 mod shared;
+mod traces;
 mod transaction;
 mod verdict;
 

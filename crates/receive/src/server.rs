@@ -18,7 +18,7 @@ use crate::deadline::within;
 use crate::limits::{LINGER, STOP_GRACE};
 use crate::session::Session;
 use crate::shared::{Phase, Shared, current};
-use crate::{Metrics, Settings};
+use crate::{Metrics, Settings, traces};
 
 /// Receives mail over SMTP into a store.
 pub struct Receiver<S> {
@@ -87,7 +87,8 @@ impl<S: Store> Receiver<S> {
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
         let session = Session::new(Arc::clone(&self.shared), stream, peer.ip(), phase.clone());
-        sessions.spawn(keep(pass, session).instrument(span));
+        let traced = traces::session(number, peer);
+        sessions.spawn(keep(pass, session).instrument(span).instrument(traced));
     }
 
     /// Over the limit: 421 at once, and no session. RFC 5321 §3.8

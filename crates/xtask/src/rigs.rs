@@ -13,7 +13,7 @@ use crate::process;
 use crate::tally::{Skip, Tally};
 
 /// What `cargo xtask test` runs, with `--quick`.
-pub(crate) const QUICK: [&str; 13] = [
+pub(crate) const QUICK: [&str; 14] = [
     "newcomer",
     "sandbox",
     "errors",
@@ -23,6 +23,7 @@ pub(crate) const QUICK: [&str; 13] = [
     "upgrade",
     "bitflip",
     "metrics",
+    "traces",
     "slow",
     "idle",
     "many",

@@ -23,6 +23,7 @@ use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
 use crate::sites::WorkerId;
+use crate::traces::{self, Attempt};
 
 mod connecting;
 mod nobody;
@@ -113,7 +114,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             if let Some(mut trail) = found.take()
                 && self.is_connected()
             {
-                trail.reason.clone_from(&job.reason);
+                trail.go_on_with(&job);
                 self.one(job, source, trail).await;
                 continue;
             }
@@ -156,7 +157,8 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     }
 
     fn trail(&self, job: &Job) -> Trail {
-        let trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        trail.traced = Attempt::new(job, &trail.hop);
         trail.counting(&self.shared.metrics.phases)
     }
 
@@ -247,12 +249,20 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         };
         let kept = connection.used > 0;
         let host = connection.name.clone();
+        let span = trail
+            .traced
+            .transaction(&connection.host, connection.address);
         let shared = Arc::clone(&self.shared);
         let answers = tokio::select! {
             biased;
             answers = connection.transact(&job, source, &mut trail) => answers,
             () = no_more_time(&shared) => Ok(connection.cut_short(&job, &mut trail).await),
         };
+        match &answers {
+            Ok(answers) => traces::answered(&span, answers),
+            Err(error) => traces::failed(&span, error),
+        }
+        drop(span);
         if !connection.is_ready() {
             self.quit().await;
         }

@@ -13,7 +13,9 @@ use crate::limits::{
     BLAMED_LEN_MAX, TRAIL_DNS_LEN_MAX, TRAIL_HOSTS_MAX, TRAIL_REPLY_LEN_MAX, TRAIL_SAID_LEN_MAX,
 };
 use crate::metrics::Phases;
+use crate::traces::Attempt;
 
+use super::job::Job;
 use kept::Kept;
 
 /// What one attempt went through.
@@ -35,6 +37,8 @@ pub(crate) struct Trail {
     said_len: usize,
     /// Where is counted how long things took.
     phases: Option<Phases>,
+    /// The attempt as a part of traces.
+    pub(crate) traced: Attempt,
 }
 
 /// A server and the reply that decided.
@@ -103,6 +107,14 @@ impl Trail {
     pub(crate) fn counting(mut self, phases: &Phases) -> Self {
         self.phases = Some(phases.clone());
         self
+    }
+
+    /// From here on it is about that job, which shares what was gone through.
+    pub(crate) fn go_on_with(&mut self, job: &Job) {
+        self.reason.clone_from(&job.reason);
+        if self.traced.is_of_another(job) {
+            self.traced = Attempt::new(job, &self.hop);
+        }
     }
 
     /// The DNS was asked.

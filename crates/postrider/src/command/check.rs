@@ -117,6 +117,13 @@ fn describe(config: &Config) -> Vec<(&'static str, String)> {
                 .metrics_listen
                 .map_or_else(|| "(nowhere)".to_owned(), |address| address.to_string()),
         ),
+        (
+            "traces_endpoint",
+            config
+                .traces_endpoint
+                .as_ref()
+                .map_or_else(|| "(nobody)".to_owned(), ToString::to_string),
+        ),
     ];
     lines.extend(describe_outgoing(&config.outgoing));
     lines

@@ -119,7 +119,7 @@ async fn show_and_serve(
     out.line(format!("\nServing SMTP on {address} until Ctrl-C."))?;
     out.flush()?;
     // From here on the log belongs to what others send.
-    logging::start(LogForm::Text);
+    logging::start(LogForm::Text, None);
     server.run(orders).await?;
     Ok(code::DONE)
 }

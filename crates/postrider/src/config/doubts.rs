@@ -11,6 +11,7 @@ use super::{Config, write_duration};
 pub(crate) fn doubts(config: &Config, own: &[IpAddr]) -> Vec<String> {
     let mut all = times(config);
     all.extend(metrics(config));
+    all.extend(traces(config));
     for (pattern, hop) in &config.outgoing.routes_text {
         let ours = match Pattern::parse(pattern) {
             Ok(Pattern::Domain(domain)) => config.domains.contains(&domain),
@@ -61,6 +62,16 @@ fn metrics(config: &Config) -> Option<String> {
         format!(
             "metrics_listen = \"{address}\": whoever can connect there sees how much mail there is; \
              let a firewall keep others away"
+        )
+    })
+}
+
+fn traces(config: &Config) -> Option<String> {
+    let endpoint = config.traces_endpoint.as_ref()?;
+    (!endpoint.is_loopback()).then(|| {
+        format!(
+            "traces_endpoint = \"{endpoint}\": addresses of mail leave this machine unencrypted; \
+             let a collector on this machine pass them on"
         )
     })
 }
