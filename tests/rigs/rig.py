@@ -32,6 +32,7 @@ class Rig:
         self.quick = arguments.quick
         self.rounds = arguments.rounds
         self.keep = arguments.keep
+        self.arguments = arguments
         self.folder = Path(tempfile.mkdtemp(prefix=f"postrider-{name}-"))
         self.failures = 0
         self._undo = []
@@ -45,6 +46,10 @@ class Rig:
 
     def note(self, text):
         print(f"note: {text}", flush=True)
+
+    def figure(self, name, number):
+        """What was measured, for whoever makes a table of it."""
+        print(f"figure: {name} {number}", flush=True)
 
     def skip_part(self, part, reason):
         """A part of the rig that cannot run here; the rest goes on."""
@@ -79,14 +84,15 @@ class Rig:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def main(body):
-    """Runs the rig `body`, named after its file, and exits."""
+def main(body, add_options=lambda parser: None):
+    """Runs the rig `body`, named after its file, and exits; it may have options of its own."""
     sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("binary", help="the postrider binary")
     parser.add_argument("rounds", nargs="?", type=int, help="how often, where it repeats")
     parser.add_argument("--quick", action="store_true", help="a smaller form, for every day")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
+    add_options(parser)
     rig = Rig(Path(sys.argv[0]).stem, parser.parse_args())
     code = 1
     try:

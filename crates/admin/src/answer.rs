@@ -100,7 +100,7 @@ pub async fn answer(
         Request::AccountAdd {
             address,
             password_hash,
-        } => directory::add(store, house, &address, &password_hash).await,
+        } => directory::add(store, house, &address, password_hash.0.expose()).await,
         Request::AccountList { after, limit } => {
             directory::list(store, after.as_deref(), page(limit)).await
         }
@@ -108,7 +108,7 @@ pub async fn answer(
         Request::AccountPasswd {
             address,
             password_hash,
-        } => directory::passwd(store, &address, &password_hash).await,
+        } => directory::passwd(store, &address, password_hash.0.expose()).await,
         Request::AccountDeliver {
             address,
             maildir,

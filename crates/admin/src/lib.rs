@@ -7,6 +7,8 @@
 mod answer;
 /// The asking side of the control socket.
 pub mod client;
+/// What is counted, for Prometheus.
+pub mod metrics;
 /// Passwords: making readable ones, and hashing them.
 pub mod password;
 mod refusal;
@@ -18,5 +20,5 @@ pub mod view;
 
 pub use answer::{Addresses, Delivery, House, Reply, answer};
 pub use refusal::{Kind, Refusal};
-pub use request::{Line, Order, Request, VERSION, Which};
+pub use request::{HashText, Line, Order, Request, VERSION, Which};
 pub use view::Answer;

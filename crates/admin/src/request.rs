@@ -1,5 +1,6 @@
 //! What an operator can ask.
 
+use mailtypes::Secret;
 use serde::{Deserialize, Serialize};
 
 /// The form of [`Request`] and [`crate::Answer`] on the control socket.
@@ -69,7 +70,7 @@ pub enum Request {
         /// Its address.
         address: String,
         /// The password as a PHC string: the password itself never travels.
-        password_hash: String,
+        password_hash: HashText,
     },
     /// Accounts by address.
     AccountList {
@@ -88,7 +89,7 @@ pub enum Request {
         /// The address of the account.
         address: String,
         /// The password as a PHC string.
-        password_hash: String,
+        password_hash: HashText,
     },
     /// Says where the mail of an account goes, in place of what held before.
     AccountDeliver {
@@ -182,6 +183,23 @@ impl Which {
     }
 }
 
+/// A PHC string on its way. It is shown to nobody: who has it can try passwords at leisure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct HashText(pub(crate) Secret<String>);
+
+impl From<String> for HashText {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+impl From<HashText> for String {
+    fn from(text: HashText) -> Self {
+        text.0.expose().clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +224,23 @@ mod tests {
             serde_json::from_str::<Line>(&text).unwrap().request,
             request
         );
+    }
+
+    #[test]
+    fn a_hash_is_not_shown() {
+        let request = Request::AccountAdd {
+            address: "ann@example.org".to_owned(),
+            password_hash: "$argon2id$v=19$secret".to_owned().into(),
+        };
+        let shown = format!("{request:?}");
+        assert!(
+            shown.contains("ann@") && !shown.contains("argon2id"),
+            "{shown}"
+        );
+        // On the socket it has to be.
+        let text = serde_json::to_string(&request).unwrap();
+        assert!(text.contains("$argon2id$v=19$secret"), "{text}");
+        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
     }
 
     #[test]

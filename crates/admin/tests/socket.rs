@@ -58,7 +58,7 @@ async fn requests_are_answered_and_the_password_is_kept_as_a_hash() {
         let add = |address: &str, hash: &str| {
             let request = Request::AccountAdd {
                 address: address.to_owned(),
-                password_hash: hash.to_owned(),
+                password_hash: hash.to_owned().into(),
             };
             ask(&folder, request)
         };

@@ -18,6 +18,7 @@ use crate::here::Here;
 use crate::kept::KeptView;
 use crate::late::Late;
 use crate::limits::{LEASE, OUTCOMES_MAX};
+use crate::metrics::Metrics;
 use crate::patience;
 use crate::recorder::Recorder;
 use crate::remote::{Addresses, Ahead};
@@ -73,6 +74,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             dns,
             dial,
             clock,
+            metrics: Metrics::default(),
             settings,
             lease: leases,
             changed: Notify::new(),
@@ -106,6 +108,11 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
     /// A look at how much it keeps in memory while it runs.
     pub fn kept(&self) -> KeptView {
         KeptView::of(&self.shared)
+    }
+
+    /// Where it counts what it does.
+    pub fn metrics(&self) -> Metrics {
+        self.shared.metrics.clone()
     }
 
     /// A way to it while it runs.

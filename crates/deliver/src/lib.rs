@@ -17,6 +17,7 @@ mod late;
 pub mod limits;
 mod local;
 mod maildir;
+mod metrics;
 mod outcome;
 mod patience;
 mod recorder;
@@ -32,10 +33,12 @@ mod suspects;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use deliverer::{Deliverer, Handle, OWNER};
 pub use explain::{Explained, explain_route};
 pub use kept::{Kept, KeptView};
+pub use metrics::Metrics;
 pub use route::mx::Own;
 pub use route::next_hop::{BadNextHop, HopHost, NextHop};
 pub use route::table::{Pattern, Routes, Way};

@@ -95,6 +95,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
         let settings = self.shared.settings.load();
         for (due, attempt) in dues.iter().zip(attempts) {
             fate::recorded(due, &attempt.outcome);
+            self.shared.metrics.recorded(due, &attempt.outcome, now);
             let waits = matches!(
                 attempt.outcome,
                 Outcome::Deferred(..) | Outcome::Postponed { .. }

@@ -126,6 +126,7 @@ impl<S: Store, R, D> Reporter<S, R, D> {
             let store = &self.shared.store;
             store.suppress(&how.lease, id, list, reason).await?;
             fate::suppressed(id, recipients, reason);
+            self.shared.metrics.suppressed(recipients.len());
         }
         Ok(Sent::Done)
     }
@@ -158,6 +159,7 @@ impl<S: Store, R, D> Reporter<S, R, D> {
         match self.shared.store.report(lease, draft, message, about).await {
             Ok(report) => {
                 fate::reported(item, report, kind);
+                self.shared.metrics.reported(kind);
                 self.shared.changed.notify_one();
                 Ok(Sent::Done)
             }

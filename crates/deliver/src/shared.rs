@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::forgive::{Forgive, Whom};
 use crate::late::Late;
 use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
+use crate::metrics::Metrics;
 use crate::outcome::{Ending, Told};
 use crate::patience::Trouble;
 use crate::remote::job::Job;
@@ -28,6 +29,7 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) dns: R,
     pub(crate) dial: D,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     pub(crate) lease: watch::Receiver<Option<Lease>>,
     /// Wakes the one who hires workers.
@@ -104,6 +106,7 @@ impl<S, R, D> Shared<S, R, D> {
 
     /// An attempt has ended. Waits when too many outcomes wait to be recorded.
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
+        trail.traced.ended(&ending);
         let trail = Some(trail.write(&due.address));
         self.send(due, ending, String::new(), trail).await;
     }

@@ -17,7 +17,10 @@ pub struct Clock(Arc<Source>);
 
 #[derive(Debug)]
 enum Source {
-    System(Mutex<Reading>),
+    System {
+        began: Instant,
+        reading: Mutex<Reading>,
+    },
     Manual(watch::Sender<Timestamp>),
     Runtime {
         start: Timestamp,
@@ -28,11 +31,13 @@ enum Source {
 impl Clock {
     /// The clock of the machine.
     pub fn system() -> Self {
+        let began = monotonic();
         let reading = Reading {
-            monotonic: monotonic(),
+            monotonic: began,
             time: wall(),
         };
-        Self(Arc::new(Source::System(Mutex::new(reading))))
+        let reading = Mutex::new(reading);
+        Self(Arc::new(Source::System { began, reading }))
     }
 
     /// A clock for tests: it stands still but for [`advance`](Self::advance).
@@ -50,7 +55,7 @@ impl Clock {
     /// The time.
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
-            Source::System(reading) => {
+            Source::System { reading, .. } => {
                 let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
                 let monotonic = monotonic();
                 let passed = monotonic.saturating_duration_since(reading.monotonic);
@@ -65,10 +70,18 @@ impl Clock {
         }
     }
 
+    /// Time that only passes, since some moment: for measuring, finer than a `Timestamp`.
+    pub fn elapsed(&self) -> Duration {
+        match &*self.0 {
+            Source::System { began, .. } => monotonic().saturating_duration_since(*began),
+            Source::Manual(_) | Source::Runtime { .. } => self.now().since(Timestamp::EPOCH),
+        }
+    }
+
     /// Returns when the time is `at` or later; at once when that has passed.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &*self.0 {
-            Source::System(_) => loop {
+            Source::System { .. } => loop {
                 let left = at.since(self.now());
                 if left.is_zero() {
                     return;

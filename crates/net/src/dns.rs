@@ -5,12 +5,14 @@
 
 mod cache;
 mod double;
+mod metrics;
 mod servers;
 
 use mailtypes::dns::{Answer, DnsError, Question};
 
 pub use cache::Cache;
 pub use double::MapDns;
+pub use metrics::Metrics;
 pub use servers::{DnsSettings, Servers};
 
 use crate::Clock;

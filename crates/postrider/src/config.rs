@@ -12,6 +12,7 @@ use proto::smtp::LineEnds;
 
 mod complaint;
 mod doubts;
+mod endpoint;
 mod host;
 mod keys;
 mod limits;
@@ -20,6 +21,7 @@ mod table;
 mod values;
 
 pub(crate) use doubts::{doubts, leads_home};
+pub(crate) use endpoint::Endpoint;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use values::{duration as parse_duration, write_duration, write_size};
 
@@ -61,6 +63,10 @@ pub(crate) struct Config {
     pub(crate) outgoing: Outgoing,
     /// The form of the log.
     pub(crate) log: LogForm,
+    /// Where metrics are shown.
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent.
+    pub(crate) traces_endpoint: Option<Endpoint>,
 }
 
 /// One address that SMTP is spoken on.
@@ -151,6 +157,8 @@ impl Default for Config {
             session_timeout: proto::smtp::limits::SESSION_TIMEOUT,
             outgoing: Outgoing::default(),
             log: LogForm::Text,
+            metrics_listen: None,
+            traces_endpoint: None,
         }
     }
 }

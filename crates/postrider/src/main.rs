@@ -15,7 +15,9 @@ mod output;
 mod parent;
 mod place;
 mod privileges;
+mod sandbox;
 mod server;
+mod traces;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -36,6 +36,27 @@ pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
             let way_out = "install that newer version of postrider, or a later one";
             Failure::new(code::DATAERR, cause, way_out)
         }
+        OpenError::Older { .. } => {
+            let cause = format!("cannot open the data folder {name}: {error}");
+            let way_out = "start the server of this version (`postrider serve`): that copies the \
+                           database and upgrades the folder; or use the version that wrote it";
+            Failure::new(code::DATAERR, cause, way_out)
+        }
+        OpenError::NoRoom { needed, free, .. } => {
+            let cause = format!("cannot upgrade the data folder {name}: {error}");
+            let short = needed.saturating_sub(*free).div_ceil(MIB);
+            let way_out = format!(
+                "make room for {short} MiB more on that disk and start again, or start the \
+                 version that ran last; nothing was changed"
+            );
+            Failure::new(code::IOERR, cause, way_out)
+        }
+        OpenError::NoBackup { .. } => {
+            let cause = format!("cannot upgrade the data folder {name}: {error}");
+            let way_out = "look at the disk; the version that ran last works on the folder as \
+                           before, and its `postrider check --data` tells of damage";
+            Failure::new(code::IOERR, cause, way_out)
+        }
         OpenError::NoDatabase { .. } => {
             let cause = format!("cannot open the data folder {name}: {error}");
             let way_out = "put the database back from a copy, or move the folder `bodies` away";
@@ -69,6 +90,8 @@ fn not_writable(data: &Path, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(code::CANTCREAT, cause, way_out)
 }
 
+const MIB: u64 = 1024 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +112,23 @@ mod tests {
                 "{told}"
             );
             assert!(told.contains("make room on the disk"), "{told}");
+        }
+    }
+    #[test]
+    fn an_upgrade_without_room_says_how_much_is_needed() {
+        let error = OpenError::NoRoom {
+            found: 2,
+            needed: 100 * MIB,
+            free: 30 * MIB + 1,
+        };
+        let told = failure(Path::new("/d"), &error).to_string();
+        for wanted in [
+            "104857600 octets",
+            "31457281 are free",
+            "70 MiB more",
+            "nothing was changed",
+        ] {
+            assert!(told.contains(wanted), "{wanted}: {told}");
         }
     }
 }

@@ -17,11 +17,14 @@ use crate::config::{BadConfig, Config, doubts};
 use crate::failure::{Failure, code};
 use crate::open;
 use listeners::Listeners;
+use metrics::Counting;
 use outward::{Delivery, Outward};
 use signals::Order;
 
 mod listeners;
+mod metrics;
 mod outward;
+mod process;
 mod settings;
 mod signals;
 mod sockets;
@@ -46,6 +49,7 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
     delivering: JoinHandle<()>,
     control: JoinHandle<()>,
+    metrics: Option<JoinHandle<()>>,
 }
 
 /// Where the configuration comes from, for reading it anew.
@@ -79,6 +83,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let wake = Arc::new(Notify::new());
         let gate = Gate::new(settings::gate(&config));
+        let receive = receive::Metrics::default();
         let mut listeners = Listeners::new(
             sockets,
             listeners::Parts {
@@ -86,12 +91,13 @@ impl Server {
                 clock: clock.clone(),
                 gate: gate.clone(),
                 wake: Arc::clone(&wake),
+                metrics: receive.clone(),
             },
         );
         listeners.set(&config).await.map_err(first)?;
         let domains = Arc::new(Mutex::new(config.domains.clone()));
         let outward = Outward::new(&config);
-        let deliverer = outward.deliverer(&store, &clock, &config, wake)?;
+        let (deliverer, dns) = outward.deliverer(&store, &clock, &config, wake)?;
         let delivery = Arc::new(Delivery(deliverer.handle()));
         let addressing = outward.addresses(&store, &clock);
         let control = control_task(
@@ -103,6 +109,14 @@ impl Server {
             addressing,
             stopping.clone(),
         )?;
+        let counting = Counting {
+            receive,
+            deliver: deliverer.metrics(),
+            dns,
+            store: store.metrics(),
+            gate: gate.clone(),
+        };
+        let metrics = metrics::start(&config, &store, &clock, &counting)?;
         let delivering = tokio::spawn(deliverer.run(stopping));
         Ok(Self {
             store,
@@ -116,6 +130,7 @@ impl Server {
             stop,
             delivering,
             control,
+            metrics,
         })
     }
 
@@ -166,6 +181,9 @@ impl Server {
             order = orders.next() => tracing::warn!(?order, "told again: stopping at once"),
         }
         self.control.abort();
+        if let Some(metrics) = &self.metrics {
+            metrics.abort();
+        }
         let store = self.store;
         // The last group commit may wait for the disk.
         let _ = tokio::task::spawn_blocking(move || store.close()).await;
@@ -193,6 +211,14 @@ impl Server {
             ("data", config.data != self.config.data),
             ("user", config.user != self.config.user),
             ("log", config.log != self.config.log),
+            (
+                "metrics_listen",
+                config.metrics_listen != self.config.metrics_listen,
+            ),
+            (
+                "traces_endpoint",
+                config.traces_endpoint != self.config.traces_endpoint,
+            ),
             (
                 "dns_servers",
                 config.outgoing.dns_servers != self.config.outgoing.dns_servers,
@@ -227,20 +253,31 @@ fn tell_doubts(config: &Config) {
     }
 }
 
-/// Opens the store of a data folder; makes the folder when it is missing.
+/// Opens the store of a data folder; makes the folder when it is missing. One of an older schema is
+/// refused: a command on the files of a server that is stopped for a moment must not upgrade them
+/// behind its back.
 pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
-    let clock = clock.clone();
-    let now = move || -> Timestamp { clock.now() };
-    Embedded::open(data, Options::new(Arc::new(now))).map_err(|error| open::failure(data, &error))
+    open_with(data, clock, false)
 }
 
-/// As [`open_store`], for a server: a command that has the files open for a moment is waited for, and
-/// so is a server that is on its way out; one that stays is not.
+fn open_with(data: &Path, clock: &Clock, upgrade: bool) -> Result<Embedded, Failure> {
+    let (clock, watch) = (clock.clone(), clock.clone());
+    let now = move || -> Timestamp { clock.now() };
+    let options = Options {
+        upgrade,
+        stopwatch: Some(Arc::new(move || watch.elapsed())),
+        ..Options::new(Arc::new(now))
+    };
+    Embedded::open(data, options).map_err(|error| open::failure(data, &error))
+}
+
+/// As [`open_store`], for a server, which upgrades an older schema: a command that has the files open
+/// for a moment is waited for, and so is a server that is on its way out; one that stays is not.
 pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
     let began = clock.now();
     let mut until = began + OPEN_PATIENCE;
     loop {
-        let in_use = match open_store(data, clock) {
+        let in_use = match open_with(data, clock, true) {
             Err(failure) if failure.code == code::TEMPFAIL => failure,
             opened => return opened,
         };

@@ -9,14 +9,16 @@ use mailtypes::{Envelope, ForwardPath, ItemId, Protocol};
 use message::{HeaderFacts, Received};
 use proto::smtp::{BodyFacts, ClientName, Event, Reply};
 use store::{AcceptError, Draft, NewItem, Origin, Shape, Store, StoreError};
+use tracing::{Instrument, Span};
 
 use crate::deadline::within;
 use crate::facts::AcceptFacts;
-use crate::fate::{self, Peer};
+use crate::fate::Fates;
 use crate::limits::{LOOKUP_TIMEOUT, STORE_TIMEOUT};
 use crate::lookup;
 use crate::message_policy::{self, MessageFacts, MessageRefusal};
 use crate::shared::Shared;
+use crate::traces;
 use crate::transaction::Transaction;
 use crate::verdict::RecipientFacts;
 
@@ -63,7 +65,7 @@ impl<S: Store> Dialogue<S> {
             Event::Verify(_) => Some(does_not_verify()),
             Event::Expand(_) => Some(self.does_not_expand()),
             Event::Refused { command, reply } => {
-                fate::refused(self.peer(), command, &reply);
+                self.fates().refused(command, &reply);
                 None
             }
         }
@@ -81,7 +83,8 @@ impl<S: Store> Dialogue<S> {
 
     fn mail(&mut self, envelope: Envelope, size: Option<u64>) -> Reply {
         if let Err(error) = self.shared.store.room(size.unwrap_or(0)) {
-            return self.refuse_sender("MAIL", &envelope, &error.into());
+            let span = traces::message(&envelope.reverse_path);
+            return self.refuse_sender("MAIL", &envelope, &error.into(), &span);
         }
         let settings = self.shared.settings.load_full();
         self.transaction = Some(Box::new(Transaction::new(settings, envelope, size)));
@@ -110,11 +113,12 @@ impl<S: Store> Dialogue<S> {
             Err(refusal) => {
                 let reply = refusal.reply();
                 let from = &transaction.envelope.reverse_path;
-                let peer = Peer {
+                let fates = Fates {
                     client: self.client,
                     helo: &self.helo,
+                    metrics: &self.shared.metrics,
                 };
-                fate::refused_recipient(peer, from, &path, &reply, &refusal);
+                fates.refused_recipient(from, &path, &reply, &refusal);
                 reply
             }
         }
@@ -126,7 +130,8 @@ impl<S: Store> Dialogue<S> {
         };
         if let Err(error) = self.shared.store.room(transaction.size.unwrap_or(0)) {
             let envelope = transaction.envelope.clone();
-            return self.refuse_sender("DATA", &envelope, &error.into());
+            let span = transaction.span.clone();
+            return self.refuse_sender("DATA", &envelope, &error.into(), &span);
         }
         transaction.draft = Some(self.shared.store.draft());
         Reply::plain(
@@ -139,6 +144,7 @@ impl<S: Store> Dialogue<S> {
         let Some(mut transaction) = self.transaction.take() else {
             return bad_sequence();
         };
+        let began = self.shared.clock.now();
         let header = std::mem::take(&mut transaction.scan).finish();
         let facts = MessageFacts {
             header: &header,
@@ -146,22 +152,28 @@ impl<S: Store> Dialogue<S> {
             draft: transaction.draft_error.as_ref(),
         };
         let envelope = transaction.envelope.clone();
+        let span = transaction.span.clone();
         let accepted = match (message_policy::decide(&facts), transaction.draft.take()) {
             (Ok(()), Some(draft)) => {
                 let count = transaction.recipients.len();
                 let item = self.compose(draft.id(), *transaction, &body, &header);
-                self.accept(draft, item).await.map(|id| (id, count))
+                self.accept(draft, item, &span).await.map(|id| (id, count))
             }
             (Ok(()), None) => Err(MessageRefusal::Store(StoreError::Closed)),
             (Err(refusal), _) => Err(refusal),
         };
+        let took = self.shared.clock.now().since(began);
+        self.shared.metrics.accept.observe(took.as_secs_f64());
         match accepted {
             Ok((id, count)) => {
-                fate::queued(self.peer(), id, &envelope.reverse_path, count, body.size);
+                self.fates()
+                    .queued(id, &envelope.reverse_path, count, body.size);
                 self.shared.wake.notify_one();
-                Reply::new(250, "2.0.0", format!("Ok: queued as {id}"))
+                let reply = Reply::new(250, "2.0.0", format!("Ok: queued as {id}"));
+                traces::queued(&span, id, count, body.size, &reply);
+                reply
             }
-            Err(refusal) => self.refuse_sender("DATA", &envelope, &refusal),
+            Err(refusal) => self.refuse_sender("DATA", &envelope, &refusal, &span),
         }
     }
 
@@ -219,7 +231,24 @@ impl<S: Store> Dialogue<S> {
     }
 
     /// Returns when the message is durable, or when it is not ours.
-    async fn accept(&self, draft: Draft, item: NewItem) -> Result<ItemId, MessageRefusal> {
+    async fn accept(
+        &self,
+        draft: Draft,
+        item: NewItem,
+        message: &Span,
+    ) -> Result<ItemId, MessageRefusal> {
+        let span = traces::durable(message);
+        let accepted = self
+            .make_durable(draft, item)
+            .instrument(span.clone())
+            .await;
+        if let Err(why) = &accepted {
+            traces::failed(&span, why);
+        }
+        accepted
+    }
+
+    async fn make_durable(&self, draft: Draft, item: NewItem) -> Result<ItemId, MessageRefusal> {
         let Shared { store, clock, .. } = &*self.shared;
         let id = draft.id();
         match within(clock, STORE_TIMEOUT, store.accept(draft, item)).await {
@@ -236,9 +265,17 @@ impl<S: Store> Dialogue<S> {
         }
     }
 
-    fn refuse_sender(&self, command: &str, envelope: &Envelope, why: &MessageRefusal) -> Reply {
+    fn refuse_sender(
+        &self,
+        command: &str,
+        envelope: &Envelope,
+        why: &MessageRefusal,
+        span: &Span,
+    ) -> Reply {
         let reply = why.reply();
-        fate::refused_sender(self.peer(), command, &envelope.reverse_path, &reply, why);
+        traces::refused(span, &reply, why);
+        self.fates()
+            .refused_sender(command, &envelope.reverse_path, &reply, why);
         reply
     }
 
@@ -248,14 +285,15 @@ impl<S: Store> Dialogue<S> {
             "5.7.1",
             "This server does not tell who is behind an address",
         );
-        fate::refused(self.peer(), "EXPN", &reply);
+        self.fates().refused("EXPN", &reply);
         reply
     }
 
-    fn peer(&self) -> Peer<'_> {
-        Peer {
+    fn fates(&self) -> Fates<'_> {
+        Fates {
             client: self.client,
             helo: &self.helo,
+            metrics: &self.shared.metrics,
         }
     }
 }

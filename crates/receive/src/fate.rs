@@ -1,4 +1,4 @@
-//! One log line for each fate of a message at the door: `queued` or `refused`.
+//! One log line and one count for each fate of a message at the door: `queued` or `refused`.
 //!
 //! Scripts read these: the names of the fields stay. Never message text, never secrets.
 
@@ -7,53 +7,80 @@ use std::net::IpAddr;
 use mailtypes::{ForwardPath, ItemId, ReversePath};
 use proto::smtp::Reply;
 
-/// The peer of a session, as the log lines name it.
+use crate::metrics::Metrics;
+
+/// Tells fates: who the peer of the session is, as the log lines name it, and where is counted.
 #[derive(Clone, Copy)]
-pub(crate) struct Peer<'a> {
+pub(crate) struct Fates<'a> {
     pub(crate) client: IpAddr,
     pub(crate) helo: &'a str,
+    pub(crate) metrics: &'a Metrics,
 }
 
-/// A message became ours.
-pub(crate) fn queued(peer: Peer<'_>, id: ItemId, from: &ReversePath, to: usize, size: u64) {
-    let Peer { client, helo } = peer;
-    tracing::info!(target: "mail", %id, from = %from, to, size, %client, helo, "queued");
-}
+impl Fates<'_> {
+    /// A message became ours.
+    pub(crate) fn queued(self, id: ItemId, from: &ReversePath, to: usize, size: u64) {
+        let Self {
+            client,
+            helo,
+            metrics,
+        } = self;
+        metrics.messages.inc();
+        metrics.recipients.inc_by(to as u64);
+        metrics.octets.inc_by(size);
+        tracing::info!(target: "mail", %id, from = %from, to, size, %client, helo, "queued");
+    }
 
-/// A command was refused before there was a sender, or by the machine.
-pub(crate) fn refused(peer: Peer<'_>, command: &str, reply: &Reply) {
-    let Peer { client, helo } = peer;
-    let code = reply.code();
-    tracing::info!(target: "mail", command, code, reply = %reply, %client, helo, "refused");
-}
+    /// A command was refused before there was a sender, or by the machine.
+    pub(crate) fn refused(self, command: &str, reply: &Reply) {
+        let Self {
+            client,
+            helo,
+            metrics,
+        } = self;
+        let code = reply.code();
+        metrics.refused(command, reply);
+        tracing::info!(target: "mail", command, code, reply = %reply, %client, helo, "refused");
+    }
 
-/// MAIL was refused, or the message itself.
-pub(crate) fn refused_sender(
-    peer: Peer<'_>,
-    command: &str,
-    from: &ReversePath,
-    reply: &Reply,
-    why: &dyn std::fmt::Display,
-) {
-    let Peer { client, helo } = peer;
-    let code = reply.code();
-    tracing::info!(
-        target: "mail", command, code, %why, from = %from, %client, helo, "refused"
-    );
-}
+    /// MAIL was refused, or the message itself.
+    pub(crate) fn refused_sender(
+        self,
+        command: &str,
+        from: &ReversePath,
+        reply: &Reply,
+        why: &dyn std::fmt::Display,
+    ) {
+        let Self {
+            client,
+            helo,
+            metrics,
+        } = self;
+        let code = reply.code();
+        metrics.refused(command, reply);
+        tracing::info!(
+            target: "mail", command, code, %why, from = %from, %client, helo, "refused"
+        );
+    }
 
-/// RCPT was refused.
-pub(crate) fn refused_recipient(
-    peer: Peer<'_>,
-    from: &ReversePath,
-    to: &ForwardPath,
-    reply: &Reply,
-    why: &dyn std::fmt::Display,
-) {
-    let Peer { client, helo } = peer;
-    let code = reply.code();
-    tracing::info!(
-        target: "mail", command = "RCPT", code, %why, from = %from, to = %to, %client, helo,
-        "refused"
-    );
+    /// RCPT was refused.
+    pub(crate) fn refused_recipient(
+        self,
+        from: &ReversePath,
+        to: &ForwardPath,
+        reply: &Reply,
+        why: &dyn std::fmt::Display,
+    ) {
+        let Self {
+            client,
+            helo,
+            metrics,
+        } = self;
+        let code = reply.code();
+        metrics.refused("RCPT", reply);
+        tracing::info!(
+            target: "mail", command = "RCPT", code, %why, from = %from, to = %to, %client, helo,
+            "refused"
+        );
+    }
 }

@@ -14,11 +14,11 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
-use crate::Settings;
 use crate::deadline::within;
 use crate::limits::{LINGER, STOP_GRACE};
 use crate::session::Session;
 use crate::shared::{Phase, Shared, current};
+use crate::{Metrics, Settings, traces};
 
 /// Receives mail over SMTP into a store.
 pub struct Receiver<S> {
@@ -30,13 +30,14 @@ pub struct Receiver<S> {
 
 impl<S: Store> Receiver<S> {
     /// A receiver for one kind of listener. `gate` may be shared with others; `wake` is notified
-    /// after each accepted message.
+    /// after each accepted message, and `metrics` counts.
     pub fn new(
         store: S,
         clock: Clock,
         settings: Arc<ArcSwap<Settings>>,
         gate: Gate,
         wake: Arc<Notify>,
+        metrics: Metrics,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -44,6 +45,7 @@ impl<S: Store> Receiver<S> {
                 clock,
                 settings,
                 wake,
+                metrics,
             }),
             sessions: AtomicU64::new(1),
             gate,
@@ -81,10 +83,12 @@ impl<S: Store> Receiver<S> {
             Ok(pass) => pass,
             Err(full) => return self.turn_away(sessions, stream, peer, full),
         };
+        self.shared.metrics.sessions.inc();
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
         let session = Session::new(Arc::clone(&self.shared), stream, peer.ip(), phase.clone());
-        sessions.spawn(keep(pass, session).instrument(span));
+        let traced = traces::session(number, peer);
+        sessions.spawn(keep(pass, session).instrument(span).instrument(traced));
     }
 
     /// Over the limit: 421 at once, and no session. RFC 5321 §3.8
@@ -98,7 +102,9 @@ impl<S: Store> Receiver<S> {
         let hostname = &self.shared.settings.load().hostname;
         let text = format!("{hostname} has too many connections: try again later");
         let mut octets = Vec::new();
-        Reply::new(421, "4.3.2", text).write(&mut octets);
+        let reply = Reply::new(421, "4.3.2", text);
+        reply.write(&mut octets);
+        self.shared.metrics.refused("connect", &reply);
         let clock = self.shared.clock.clone();
         // A new connection has room for one line: this does not wait for the client.
         sessions.spawn(async move {

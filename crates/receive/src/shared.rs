@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use net::Clock;
 use tokio::sync::{Notify, watch};
 
-use crate::Settings;
+use crate::{Metrics, Settings};
 
 /// What a server is told to do; the value travels in a `tokio::sync::watch` channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub(crate) struct Shared<S> {
     pub(crate) settings: Arc<ArcSwap<Settings>>,
     /// Tells the deliverer that something is due.
     pub(crate) wake: Arc<Notify>,
+    pub(crate) metrics: Metrics,
 }
 
 /// The phase, where a lost sender means stop.

@@ -11,6 +11,7 @@ use crate::Settings;
 use crate::deadline::within;
 use crate::facts::{KeptFacts, RcptFacts};
 use crate::limits::STORE_TIMEOUT;
+use crate::traces;
 use crate::verdict::{RecipientFacts, Routed};
 
 /// One message on its way in. A session has it in a box, so that an idle one is small.
@@ -29,6 +30,8 @@ pub(crate) struct Transaction {
     /// Why the draft is no more.
     pub(crate) draft_error: Option<StoreError>,
     pub(crate) scan: HeaderScan,
+    /// The message as a part of traces.
+    pub(crate) span: tracing::Span,
 }
 
 enum Paths {
@@ -40,6 +43,7 @@ enum Paths {
 impl Transaction {
     pub(crate) fn new(settings: Arc<Settings>, envelope: Envelope, size: Option<u64>) -> Self {
         Self {
+            span: traces::message(&envelope.reverse_path),
             settings,
             envelope,
             size,

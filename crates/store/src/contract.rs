@@ -7,8 +7,8 @@ use mailtypes::{Host, ItemId, Mailbox};
 
 use crate::{
     About, AcceptError, Account, AccountDelivery, AccountId, Action, Alias, Attempt, AuditReport,
-    Begun, CheckReport, Cursor, DirectoryError, Draft, DuePage, EntryView, ItemView, Lane, Lease,
-    Listing, LocalDelivery, LocalOutcome, MessageReader, NewItem, OperateError, QueueLine,
+    Begun, Census, CheckReport, Cursor, DirectoryError, Draft, DuePage, EntryView, ItemView, Lane,
+    Lease, Listing, LocalDelivery, LocalOutcome, MessageReader, NewItem, OperateError, QueueLine,
     ReadError, ReportError, Selection, StoreError,
 };
 
@@ -159,6 +159,10 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// Proves that every accepted recipient has exactly one end or is in the queue.
     fn audit(&self) -> impl Future<Output = Result<AuditReport, ReadError>> + Send;
+
+    /// Counts what lies in the queue and in the body log, in a time that grows with the queue only: a
+    /// million recipients take a tenth of a second.
+    fn census(&self) -> impl Future<Output = Result<Census, ReadError>> + Send;
 
     /// Reads every body and compares it with its checksum.
     fn check(&self) -> impl Future<Output = Result<CheckReport, ReadError>> + Send;

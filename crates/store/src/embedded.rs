@@ -4,6 +4,7 @@
 //! DATA/                   locked by the one program that works on it
 //! DATA/lock               the number of its process, for people
 //! DATA/postrider.db       queue, mailboxes, directory, history (with -wal and -shm beside it)
+//! DATA/postrider.db.schema-2.backup  what an upgrade has kept of the schema before
 //! DATA/bodies/000001.seg  the body log
 //! DATA/bodies/draft-ID    a large body on its way in
 //! ```
@@ -18,6 +19,7 @@ use rusqlite::Connection;
 use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
+use crate::metrics::{Metrics, Stopwatch};
 use crate::pool::Pool;
 
 mod books;
@@ -51,6 +53,7 @@ mod start;
 mod thread;
 mod turn;
 mod turns;
+mod upgrade;
 mod writer;
 
 #[cfg(test)]
@@ -61,6 +64,7 @@ pub use kept::Kept;
 pub use lock::LockHolder;
 pub(crate) use source::Source;
 pub use turns::Clock;
+pub use upgrade::{BackupError, Upgraded};
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -76,6 +80,10 @@ pub struct Options {
     /// Whether threads of the store do its work. Without them the callers do it, one thing after
     /// the other, so that a simulation can be replayed; housekeeping needs a thread.
     pub threads: bool,
+    /// What times waits for the disk; `None` takes the clock.
+    pub stopwatch: Option<Stopwatch>,
+    /// Whether a folder of an older schema is upgraded, or refused.
+    pub upgrade: bool,
 }
 
 impl Options {
@@ -87,6 +95,8 @@ impl Options {
             disk: None,
             housekeeping: true,
             threads: true,
+            stopwatch: None,
+            upgrade: true,
         }
     }
 }
@@ -111,6 +121,9 @@ struct Inner {
     ahead: Arc<AtomicBool>,
     /// Entries of the journal that the start has repeated.
     repeated: u64,
+    metrics: Metrics,
+    /// What the start has upgraded.
+    upgraded: Option<Upgraded>,
     _housekeeping: Option<housekeeping::Housekeeping>,
     _lock: lock::Lock,
 }
@@ -148,6 +161,35 @@ pub enum OpenError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// An older version has written it, and whoever opens it does not want it upgraded.
+    #[error("the data folder has schema {found}, this program works with schema {known}")]
+    Older {
+        /// The schema of the folder.
+        found: u32,
+        /// That of this program.
+        known: u32,
+    },
+    /// An upgrade wants more room on the disk than there is. Nothing was changed.
+    #[error(
+        "the upgrade of the data folder from schema {found} copies the database first: it needs \
+         {needed} octets on the disk, and {free} are free"
+    )]
+    NoRoom {
+        /// The schema of the folder.
+        found: u32,
+        /// Octets for the copy and for the upgrade itself.
+        needed: u64,
+        /// Octets that there are.
+        free: u64,
+    },
+    /// The copy that an upgrade makes first was not made. Nothing was changed.
+    #[error("the copy {path} before the upgrade could not be made: {error}", path = path.display())]
+    NoBackup {
+        /// The copy.
+        path: PathBuf,
+        /// Why.
+        error: BackupError,
+    },
     /// There are bodies without the database that says whose they are.
     #[error("{path} is missing or empty, and there are bodies in the log: a start would drop them",
         path = path.display())]
@@ -180,31 +222,24 @@ impl Embedded {
         folder::check_ours(folder)?;
         let lock = lock::Lock::take(folder)?;
         let path = folder.join(DATABASE);
-        folder::make_private(folder, &path)?;
+        // Up to here and in here no file is changed: it may be for a newer program.
+        let standing = upgrade::Standing::of(&path)?;
+        standing.check_schema(options.upgrade)?;
+        lock.sign(folder)?;
         let disk: Arc<dyn Disk> = match &options.disk {
             Some(disk) => Arc::clone(disk),
             None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
         };
+        standing.check_room(folder, &*disk)?;
+        folder::make_private(folder, &path)?;
         let now = (options.clock)();
         let mut db = database::connect_known(&path)?;
-        // A first start may have broken off before there was a table.
-        let fresh = database::is_empty(&db)?;
-        if fresh && recover::has_segments(&*disk)? {
-            return Err(OpenError::NoDatabase { path });
-        }
-        let recover::Recovered {
+        let upgrade::Ready {
             log,
             numbers,
             repeated,
-        } = if fresh {
-            database::migrate(&mut db)?;
-            recover::recover(&db, &disk, now)?
-        } else {
-            // The journal speaks the language of the schema that it was written under.
-            let recovered = recover::recover(&db, &disk, now)?;
-            database::migrate(&mut db)?;
-            recovered
-        };
+            upgraded,
+        } = upgrade::ready(&mut db, folder, &disk, now)?;
         database::shorten_waits(&db, now)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)
@@ -216,7 +251,10 @@ impl Embedded {
         let epochs = database::load_epochs(&db)?;
         let cache = Arc::<cache::DirectoryCache>::default();
         let fresh = Arc::<fresh::Fresh>::default();
+        let timing = start::timing(&options);
+        let metrics = timing.metrics.clone();
         let writer = writer::Writer {
+            timing,
             cache: Arc::clone(&cache),
             fresh: Arc::clone(&fresh),
             path: path.clone(),
@@ -239,6 +277,8 @@ impl Embedded {
             fresh,
             ahead: shown,
             repeated,
+            metrics,
+            upgraded,
             _housekeeping: start::housekeeping(&options, &path, &writer, &disk, &numbers, &bodies)?,
             _lock: lock,
             readers: start::readers(&options, &path)?,
@@ -268,6 +308,17 @@ impl Embedded {
     #[must_use]
     pub fn is_ahead(&self) -> bool {
         self.inner.ahead.load(Ordering::Acquire)
+    }
+
+    /// Where it counts what it waits for.
+    pub fn metrics(&self) -> Metrics {
+        self.inner.metrics.clone()
+    }
+
+    /// What this start has upgraded, if anything.
+    #[must_use]
+    pub fn upgraded(&self) -> Option<&Upgraded> {
+        self.inner.upgraded.as_ref()
     }
 
     /// How many entries of the journal this start has repeated.

@@ -118,9 +118,12 @@ impl OpenError {
         match self {
             Self::NotWritable { error, .. } | Self::Log(error) => io_is_full(error),
             Self::Database(error) => db_is_full(error),
+            Self::NoBackup { error, .. } => error.is_full(),
             Self::Foreign { .. }
             | Self::InUse(_)
             | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::NoRoom { .. }
             | Self::NoDatabase { .. }
             | Self::Journal(_) => false,
         }
@@ -128,7 +131,7 @@ impl OpenError {
 }
 
 /// Also when the error is one of the database in disguise.
-fn io_is_full(error: &io::Error) -> bool {
+pub(crate) fn io_is_full(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     matches!(
         error.kind(),

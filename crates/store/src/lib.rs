@@ -18,6 +18,7 @@ mod error;
 pub mod fuzzing;
 mod item;
 mod mailbox;
+mod metrics;
 mod pool;
 mod report;
 mod spans;
@@ -30,14 +31,17 @@ pub use directory::{Account, AccountDelivery, AccountId, Alias, Listing};
 pub use disk::double;
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
-pub use embedded::{Clock, DATABASE, Embedded, Kept, LockHolder, OpenError, Options};
+pub use embedded::{
+    BackupError, Clock, DATABASE, Embedded, Kept, LockHolder, OpenError, Options, Upgraded,
+};
 pub use error::{AcceptError, DirectoryError, OperateError, ReadError, ReportError, StoreError};
 pub use item::{
     About, Attempt, Begun, Cursor, Destination, Due, DuePage, Facts, Lane, Lease, LocalDelivery,
     LocalOutcome, NewItem, NewRecipient, Origin, Outcome, ReportKind, Shape,
 };
 pub use mailbox::{EntryView, MessageReader};
-pub use report::{AuditReport, CheckReport, Problem, Totals};
+pub use metrics::{Metrics, Stopwatch};
+pub use report::{AuditReport, Census, CheckReport, Problem, Totals};
 pub use spans::{Span, Spans};
 pub use story::{
     Action, Event, EventKind, ItemView, QueueLine, RecipientState, RecipientView, Selection,

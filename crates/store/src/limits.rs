@@ -39,6 +39,14 @@ pub const PAGE_MAX: usize = 1000;
 pub const PROBLEMS_MAX: usize = 1000;
 /// Entries of the directory cache; a full cache is emptied.
 pub const DIRECTORY_CACHE_MAX: usize = 100_000;
+/// Ages of messages in the queue that a census counts.
+pub const CENSUS_AGES: [Duration; 5] = [
+    Duration::from_mins(1),
+    Duration::from_mins(10),
+    Duration::from_hours(1),
+    Duration::from_hours(6),
+    Duration::from_hours(24),
+];
 /// Threads that read.
 pub const READERS: usize = 2;
 /// The WAL grows to about this size before a checkpoint is asked for, in octets.

@@ -1,8 +1,10 @@
 //! What `audit` and `check` found.
 
+use std::time::Duration;
+
 use mailtypes::ItemId;
 
-use crate::limits::PROBLEMS_MAX;
+use crate::limits::{CENSUS_AGES, PROBLEMS_MAX};
 
 /// The books of the queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +38,25 @@ impl Totals {
     pub fn balance(&self) -> bool {
         self.accepted == self.delivered + self.bounced + self.suppressed + self.removed + self.open
     }
+}
+
+/// What lies in the queue and in the body log at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Recipients whose turn has come, those in hand included.
+    pub due: u64,
+    /// Recipients that wait for their next attempt.
+    pub deferred: u64,
+    /// Recipients that an operator, or a delivery that brings workers down, has stopped.
+    pub held: u64,
+    /// The age of the oldest message that is due or deferred.
+    pub oldest: Option<Duration>,
+    /// Recipients due or deferred whose messages are older than each of `limits::CENSUS_AGES`.
+    pub older: [u64; CENSUS_AGES.len()],
+    /// Octets of the body log.
+    pub log_octets: u64,
+    /// Those of bodies that something refers to.
+    pub live_octets: u64,
 }
 
 /// What a reading of the whole body log found.

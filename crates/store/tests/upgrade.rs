@@ -13,8 +13,14 @@ use store::{
     Outcome, RecipientState, Selection, Store,
 };
 
+#[path = "upgrade/backup.rs"]
+mod backup;
+#[path = "upgrade/content.rs"]
+mod content;
 #[path = "contract/kit.rs"]
 mod kit;
+#[path = "upgrade/refused.rs"]
+mod refused;
 use kit::*;
 
 const SCHEMAS: &[u32] = &[1, 2, 3];
@@ -27,7 +33,10 @@ async fn the_folder_of_each_schema_opens_and_loses_nothing() {
     for schema in SCHEMAS {
         let copy = tempfile::tempdir().unwrap();
         copy_folder(&fixture(*schema), copy.path());
-        check(&open(copy.path())).await;
+        let before = content::of(&copy.path().join("postrider.db"));
+        let store = open(copy.path());
+        content::assert_kept(&before, &content::of(&copy.path().join("postrider.db")));
+        check(&store).await;
     }
 }
 

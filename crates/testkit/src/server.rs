@@ -87,6 +87,7 @@ impl Kind<'_> {
             Arc::clone(&incoming),
             Gate::new(LIMITS),
             Arc::clone(&wake),
+            receive::Metrics::default(),
         );
         let policy = Policy {
             store: store.clone(),

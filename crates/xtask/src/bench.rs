@@ -1,9 +1,7 @@
-//! `cargo xtask bench accept [--quick]`: messages accepted per second, each durable before its 250.
-//! `cargo xtask bench relay [--quick]`: messages passed on to another host, end to end.
+//! `cargo xtask bench NAME [--quick]`: how fast, how large, and how that grows; tables for `docs/benchmarks.md`.
 //!
 //! The machine is shared, so single numbers mean little: the peers take turns within each round,
-//! the table gives medians, and ratios to peers measured in the same minutes are what counts.
-//! `smtp-sink`, which stores nothing, is the ceiling of the generator.
+//! the tables give medians, and ratios to peers measured in the same minutes are what counts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,55 +10,119 @@ use anyhow::Context;
 
 use crate::{lab, process};
 
+mod accept;
+mod arrivals;
+mod exim;
+mod form;
+mod growth;
+mod idle;
+mod latency;
 mod load;
-mod median;
+mod local;
+mod mailing;
 mod peer;
+mod percentile;
+mod plot;
 mod postfix;
+mod postrider;
+mod queue;
 mod relay;
+mod session;
+mod sink;
 mod table;
 mod usage;
 
-use load::{Connections, Load};
-use peer::Peer;
-pub(crate) use relay::relay;
-use usage::Usage;
+pub(crate) use form::Form;
 
-/// Rounds of the full form; medians of fewer than five hide nothing.
-const ROUNDS: usize = 5;
-/// What one load may send, in octets, so that no case takes minutes.
-const OCTETS_MAX: u64 = 100 * 1024 * 1024;
-/// And in messages.
-const MESSAGES_MAX: u64 = 4_000;
-/// How long a peer may take to finish its deliveries after a load.
-const SETTLE_MAX: Duration = Duration::from_secs(60);
+/// One of them, for the command line.
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(Form) -> anyhow::Result<bool>,
+}
 
-/// Prints a table for `docs/benchmarks.md`.
-pub(crate) fn accept(options: &[&str]) -> anyhow::Result<bool> {
-    let quick = is_quick(options)?;
-    let folder = empty_folder()?;
-    let mut peers = vec![peer::sink()?, peer::postrider(&folder, peer::free_port()?)?];
-    match postfix::start(&folder, peer::free_port()?) {
-        Ok(postfix) => peers.push(postfix),
-        Err(error) => println!("WITHOUT Postfix: {error:#}"),
+const BENCHES: [Bench; 7] = [
+    Bench {
+        name: "accept",
+        about: "messages accepted per second, beside smtp-sink and Postfix",
+        run: accept::run,
+    },
+    Bench {
+        name: "relay",
+        about: "messages passed on per second, end to end, beside Postfix",
+        run: relay::run,
+    },
+    Bench {
+        name: "local",
+        about: "messages per second into 1 and 100 mailboxes, beside Exim and Postfix",
+        run: local::run,
+    },
+    Bench {
+        name: "latency",
+        about: "until the final 250 and until delivery, at 500 messages a second",
+        run: latency::run,
+    },
+    Bench {
+        name: "idle",
+        about: "memory and descriptors of 10,000 idle connections, beside Postfix",
+        run: idle::run,
+    },
+    Bench {
+        name: "queue",
+        about: "a million messages for dead hosts: disk, memory, restart, new mail beside them",
+        run: queue::run,
+    },
+    Bench {
+        name: "growth",
+        about: "how the cost of a message grows with the store and the queue; draws docs/plots",
+        run: growth::run,
+    },
+];
+
+/// What follows `cargo xtask bench`: a name and options. Without a name, or with an unknown one, says
+/// which there are.
+pub(crate) fn run(words: &[&str]) -> anyhow::Result<bool> {
+    let Some((name, options)) = words.split_first() else {
+        println!("{}", list());
+        return Ok(true);
+    };
+    match BENCHES.iter().find(|bench| bench.name == *name) {
+        Some(bench) => (bench.run)(Form::parse(options)?),
+        // A bench for the rigs, which need its word only.
+        None if *name == "through" => relay::through(options),
+        None => {
+            println!("no bench {name}\n{}", list());
+            Ok(false)
+        }
     }
-    let rounds = if quick { 1 } else { ROUNDS };
-    let mut rows = Vec::new();
-    for load in loads(quick) {
-        println!("{load}, {} messages, {rounds} rounds", load.messages);
-        rows.push(measure(&load, &peers, rounds)?);
+}
+
+/// Those that CI runs, shortly: whether they work, not how fast.
+pub(crate) fn shortly() -> anyhow::Result<bool> {
+    for run in [latency::run, idle::run, local::run] {
+        if !run(Form::SHORTEST)? {
+            return Ok(false);
+        }
     }
-    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
-    println!("\n{}", table::render("accepted/s", &names, &rows));
     Ok(true)
 }
 
-fn is_quick(options: &[&str]) -> anyhow::Result<bool> {
-    match options {
-        [] => Ok(false),
-        ["--quick"] => Ok(true),
-        other => anyhow::bail!("unknown options {other:?}; there is only --quick"),
-    }
+fn list() -> String {
+    let lines = BENCHES
+        .iter()
+        .map(|bench| format!("  {:<8} {}", bench.name, bench.about));
+    let lines: Vec<String> = lines.collect();
+    format!(
+        "cargo xtask bench NAME [OPTIONS]\n{}\noptions: {}",
+        lines.join("\n"),
+        form::KNOWN
+    )
 }
+
+/// Rounds of the full form; medians of fewer than five hide nothing.
+const ROUNDS: usize = 5;
+/// How long a peer may take to finish its deliveries after a load.
+const SETTLE_MAX: Duration = Duration::from_secs(60);
 
 /// The folder of this run, with the generator at hand.
 fn empty_folder() -> anyhow::Result<PathBuf> {
@@ -75,72 +137,18 @@ fn empty_folder() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Every load there is; the quick form sends a quarter.
-fn loads(quick: bool) -> Vec<Load> {
-    let mut loads = Vec::new();
-    for octets in [4 * 1024, 50 * 1024] {
-        for sessions in [20, 100] {
-            for connections in [Connections::New, Connections::Kept] {
-                let messages = (OCTETS_MAX / octets).min(MESSAGES_MAX);
-                let messages = if quick { messages / 4 } else { messages };
-                loads.push(Load {
-                    sessions,
-                    octets,
-                    connections,
-                    messages,
-                });
-            }
-        }
-    }
-    loads
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// One row: the results of each peer over all rounds, the peers taking turns.
-struct Row {
-    load: Load,
-    results: Vec<Vec<Sample>>,
-}
-
-/// What one load cost one peer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Sample {
-    per_second: f64,
-    cpu_per_1000: f64,
-    memory_mib: f64,
-    written_per_octet: f64,
-}
-
-fn measure(load: &Load, peers: &[Peer], rounds: usize) -> anyhow::Result<Row> {
-    let mut results = vec![Vec::new(); peers.len()];
-    for _ in 0..rounds {
-        for (peer, samples) in peers.iter().zip(&mut results) {
-            samples.push(sample(load, peer)?);
-        }
-    }
-    Ok(Row {
-        load: load.clone(),
-        results,
-    })
-}
-
-fn sample(load: &Load, peer: &Peer) -> anyhow::Result<Sample> {
-    let before = peer.usage();
-    let took = load
-        .send(peer.port, "alice@example.test")
-        .with_context(|| format!("loading {}", peer.name))?;
-    let after = peer.settled_usage(SETTLE_MAX);
-    Ok(Sample::of(load, took, &before, &after))
-}
-
-impl Sample {
-    fn of(load: &Load, took: Duration, before: &Usage, after: &Usage) -> Self {
-        let messages = load.messages as f64;
-        let octets = (load.messages * load.octets) as f64;
-        Self {
-            per_second: messages / took.as_secs_f64(),
-            cpu_per_1000: (after.cpu_seconds - before.cpu_seconds) / messages * 1000.0,
-            memory_mib: after.memory_kib as f64 / 1024.0,
-            written_per_octet: after.written.saturating_sub(before.written) as f64 / octets,
+    #[test]
+    fn without_a_known_name_it_says_which_there_are() {
+        assert!(run(&[]).unwrap());
+        assert!(!run(&["no-such-bench"]).unwrap());
+        for bench in &BENCHES {
+            assert!(list().contains(bench.name), "{}", bench.name);
+            // An unknown option is refused before anything starts.
+            assert!(run(&[bench.name, "--no-such-option"]).is_err());
         }
     }
 }

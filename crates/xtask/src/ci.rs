@@ -4,7 +4,7 @@ use crate::expected::Expected;
 use crate::rigs::Build;
 use crate::steps::Steps;
 use crate::tally::{Skip, Tally};
-use crate::{fuzz, lab, process, rigs, sim, test, tidy};
+use crate::{bench, fuzz, lab, process, rigs, sim, test, tidy};
 
 /// Power cuts in one run of CI; `soak` does more.
 const POWER_CUTS: u32 = 10;
@@ -62,6 +62,7 @@ pub(crate) fn run() -> anyhow::Result<bool> {
             Build::Debug,
         )?)
     });
+    steps.check("benches", bench::shortly);
     steps.counted("lab", || judged(lab::tally(&[])?));
     Ok(steps.finish())
 }

@@ -13,6 +13,7 @@ mod packages;
 mod peers;
 
 pub(crate) use internet::tally;
+pub(crate) use peers::peer;
 
 /// What follows `cargo xtask lab`. True when all went well; `None` for words it does not know.
 pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<Option<bool>> {

@@ -47,8 +47,7 @@ fn run(arguments: &[&str]) -> anyhow::Result<bool> {
         ["soak"] => soak::run(),
         ["lab", words @ ..] => lab::run(words).map(|done| done.unwrap_or_else(usage)),
         ["rig", name, options @ ..] => rigs::run_one(name, options),
-        ["bench", "accept", options @ ..] => bench::accept(options),
-        ["bench", "relay", options @ ..] => bench::relay(options),
+        ["bench", words @ ..] => bench::run(words),
         _ => Ok(usage()),
     }
 }
@@ -74,5 +73,5 @@ cargo xtask COMMAND
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
   lab list         the scenarios of it
   rig NAME [..]    one rig of tests/rigs, with its options; --release takes that build
-  bench accept [--quick]   messages accepted per second, beside smtp-sink and Postfix
-  bench relay [--quick]    messages passed on per second, end to end, beside Postfix";
+  bench            which benches there are
+  bench NAME [--quick]     one of them, with tables for docs/benchmarks.md";

@@ -13,13 +13,17 @@ use crate::process;
 use crate::tally::{Skip, Tally};
 
 /// What `cargo xtask test` runs, with `--quick`.
-pub(crate) const QUICK: [&str; 10] = [
+pub(crate) const QUICK: [&str; 14] = [
     "newcomer",
+    "sandbox",
     "errors",
     "corpus",
     "sync_order",
     "faults",
+    "upgrade",
     "bitflip",
+    "metrics",
+    "traces",
     "slow",
     "idle",
     "many",
@@ -84,6 +88,10 @@ pub(crate) fn counted(name: &str, program: &mut Command) -> anyhow::Result<Tally
     let mut child = program
         .env("POSTRIDER_TEST_DATA", process::data_folder())
         .env("POSTRIDER_LAB", process::target_folder().join("lab"))
+        .env(
+            "POSTRIDER_XTASK",
+            std::env::current_exe().context("who am I")?,
+        )
         .env("PYTHONUNBUFFERED", "1")
         .stdout(Stdio::piped())
         .spawn()

@@ -1,18 +1,19 @@
 //! Counting what passed, failed and was skipped, from what test programs print.
 //!
-//! Beside libtest's own lines there are two that any test or rig may print, alone on a line:
-//! `cases: NAME N` says how many cases a test really went through, and `skipped: NAME: reason`
-//! says that something could not run here.
+//! Beside libtest's own lines there are three that any test or rig may print, alone on a line:
+//! `cases: NAME N` says how many cases a test really went through, `skipped: NAME: reason` that
+//! something could not run here, and `figure: NAME NUMBER` what was measured.
 
 use std::collections::BTreeMap;
 
 /// The sum of one or more test runs.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skips: Vec<Skip>,
     pub(crate) cases: BTreeMap<String, u64>,
+    pub(crate) figures: BTreeMap<String, f64>,
 }
 
 /// Something that did not run, and why.
@@ -40,6 +41,10 @@ impl Tally {
         }
         if let Some((name, count)) = case_line(line) {
             *self.cases.entry(name.to_owned()).or_default() += count;
+            return true;
+        }
+        if let Some((name, number)) = figure_line(line) {
+            self.figures.insert(name.to_owned(), number);
             return true;
         }
         if let Some(skip) = skip_line(line).or_else(|| ignored_line(line)) {
@@ -76,6 +81,7 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skips.extend(other.skips);
+        self.figures.extend(other.figures);
         for (name, count) in other.cases {
             *self.cases.entry(name).or_default() += count;
         }
@@ -96,6 +102,12 @@ impl Tally {
 fn case_line(line: &str) -> Option<(&str, u64)> {
     let (name, count) = line.strip_prefix("cases: ")?.trim().split_once(' ')?;
     Some((name, count.trim().parse().ok()?))
+}
+
+/// `figure: NAME NUMBER`
+fn figure_line(line: &str) -> Option<(&str, f64)> {
+    let (name, number) = line.strip_prefix("figure: ")?.trim().rsplit_once(' ')?;
+    Some((name.trim(), number.parse().ok()?))
 }
 
 /// `skipped: NAME: reason`
@@ -156,6 +168,13 @@ mod tests {
         let names: Vec<_> = tally.skips.iter().map(|skip| skip.name.as_str()).collect();
         assert_eq!(names, ["powercut", "a::b"]);
         assert_eq!(tally.skips[1].reason, "slow");
+    }
+
+    #[test]
+    fn figures_are_read() {
+        let tally = tally_of("figure: first greeting 0.25\nfigure: broken\nfigure: rss x\n");
+        assert_eq!(tally.figures.len(), 1);
+        assert!((tally.figures["first greeting"] - 0.25).abs() < 1e-9);
     }
 
     #[test]

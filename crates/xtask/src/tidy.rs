@@ -1,7 +1,8 @@
 //! `cargo xtask tidy`: what a machine can see about the order of the house.
 //!
-//! Arrows between crates, what the lower floors may touch, licences of dependencies, sizes of
-//! files, words and paths that do not belong into the tree. Each check gives findings as text.
+//! Arrows between crates, what the lower floors may touch, licences of dependencies, where they come
+//! from and which must not come in, sizes of files, words and paths that do not belong into the tree.
+//! Each check gives findings as text.
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -13,10 +14,11 @@ mod arrows;
 mod floors;
 mod licence_expression;
 mod licences;
+mod lock;
 mod sizes;
 mod words;
 
-/// `crates/xtask/tidy.toml`: exceptions, each with its reason.
+/// `crates/xtask/tidy.toml`: exceptions and bans, each with its reason.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exceptions {
@@ -26,6 +28,12 @@ struct Exceptions {
     /// Package whose licence is fine although the list does not say so = why.
     #[serde(default)]
     licences: BTreeMap<String, String>,
+    /// Package that must not come in = why.
+    #[serde(default)]
+    bans: BTreeMap<String, String>,
+    /// Package that is there in versions that do not fit together = why.
+    #[serde(default)]
+    duplicates: BTreeMap<String, String>,
 }
 
 /// True when no check found anything.
@@ -41,6 +49,11 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         &licences::read_packages()?,
         &exceptions.licences,
     ));
+    let mut locked = lock::read(lock::OURS)?;
+    findings.extend(lock::duplicates(&locked, &exceptions.duplicates));
+    locked.extend(lock::read(lock::FUZZING)?);
+    findings.extend(lock::bans(&locked, &exceptions.bans));
+    findings.extend(lock::sources(&locked, &lock::members()?));
     findings.extend(words::check(&sources, &words::paths_of_this_machine()));
     let lengths = sizes::lengths(&sources);
     println!("{}", sizes::report(&lengths));

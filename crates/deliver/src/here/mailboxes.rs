@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mailtypes::{ItemId, Timestamp};
 use store::{AccountId, Due, Lease, Store, StoreError};
 use tokio::task::JoinError;
+use tracing::Span;
 
 use super::Here;
 use crate::fate;
@@ -13,6 +14,7 @@ use crate::limits::WAITING_MAX;
 use crate::local::{self, Next};
 use crate::outcome::Ending;
 use crate::patience::Patience;
+use crate::traces;
 
 /// What is remembered of deliveries into mailboxes.
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Mailboxes {
 impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D> {
     /// Puts messages into mailboxes.
     pub(super) async fn deliver(&mut self, lease: &Lease, part: Part) -> Result<(), StoreError> {
+        let spans: Vec<Span> = part.iter().map(|(due, _)| traces::mailbox(due)).collect();
         let part = Arc::new(part);
         let (store, lease, asked) = (self.shared.store.clone(), lease.clone(), Arc::clone(&part));
         let asking = tokio::spawn(async move {
@@ -76,23 +79,34 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
             store.deliver_local(&lease, deliveries).await
         });
         let outcomes = match asking.await {
-            Ok(outcomes) => outcomes?,
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(error)) => {
+                spans.iter().for_each(|span| traces::failed(span, &error));
+                return Err(error);
+            }
             Err(error) => {
+                spans.iter().for_each(|span| traces::failed(span, &error));
                 self.came_to_grief(&part, &error).await;
                 return Ok(());
             }
         };
         let now = self.shared.clock.now();
-        for ((due, account), outcome) in part.iter().zip(outcomes) {
+        for (((due, account), span), outcome) in part.iter().zip(spans).zip(outcomes) {
             let failures = self.mailboxes.patience.failures(due) + 1;
             match local::judge(outcome, failures) {
                 Next::Delivered { uid } => {
                     self.mailboxes.done(due);
                     fate::delivered(due, *account, uid, now);
+                    self.shared.metrics.delivered(due, now);
                 }
                 // Should it still be due next time, it must not be asked for without end.
-                Next::Nothing | Next::Again => self.mailboxes.patience.failed(due, now),
+                Next::Nothing => self.mailboxes.patience.failed(due, now),
+                Next::Again => {
+                    traces::failed(&span, &"the mailbox could not be written");
+                    self.mailboxes.patience.failed(due, now);
+                }
                 Next::End(ending) => {
+                    traces::ended(&span, &ending);
                     self.mailboxes.done(due);
                     self.tell(due.clone(), ending, "mailbox").await;
                 }

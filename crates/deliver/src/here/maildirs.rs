@@ -15,6 +15,7 @@ use crate::limits::{
 use crate::local;
 use crate::outcome::Ending;
 use crate::shared::Shared;
+use crate::traces;
 
 /// What is to go into Maildirs, and who writes there. All that waits here is held.
 #[derive(Debug, Default)]
@@ -205,6 +206,7 @@ async fn one<S: Store, R, D>(shared: Arc<Shared<S, R, D>>, due: Due, pass: Pass)
             return Work::Done;
         }
     }
+    let span = traces::mailbox(&due);
     let hostname = shared.settings.load().own.hostname.clone();
     let until = shared.clock.now() + MAILDIR_TIMEOUT;
     let (ending, work) = tokio::select! {
@@ -212,6 +214,8 @@ async fn one<S: Store, R, D>(shared: Arc<Shared<S, R, D>>, due: Due, pass: Pass)
         ending = local::maildir(&shared.store, &due, &hostname, pass) => (ending, Work::Done),
         () = shared.clock.sleep_until(until) => (hangs(), Work::Overdue),
     };
+    traces::ended(&span, &ending);
+    drop(span);
     let path = due.maildir.clone().unwrap_or_default();
     shared.tell_here(due, ending, &detail(&path)).await;
     work

@@ -23,6 +23,7 @@ use crate::outcome::Ending;
 use crate::route::next_hop::NextHop;
 use crate::shared::Shared;
 use crate::sites::WorkerId;
+use crate::traces::{self, Attempt};
 
 mod connecting;
 mod nobody;
@@ -113,11 +114,11 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
             if let Some(mut trail) = found.take()
                 && self.is_connected()
             {
-                trail.reason.clone_from(&job.reason);
+                trail.go_on_with(&job);
                 self.one(job, source, trail).await;
                 continue;
             }
-            let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+            let mut trail = self.trail(&job);
             let began = self.shared.clock.now();
             let shared = Arc::clone(&self.shared);
             let Some(connected) = unless_stopped(&shared, self.connect(&mut trail)).await else {
@@ -140,7 +141,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
     /// `None` when there is no host, or it is time to stop.
     async fn find_host(&mut self) -> Option<Trail> {
         let job = self.bag.next()?;
-        let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        let mut trail = self.trail(&job);
         let began = self.shared.clock.now();
         let shared = Arc::clone(&self.shared);
         match unless_stopped(&shared, self.connect(&mut trail)).await? {
@@ -153,6 +154,12 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
                 None
             }
         }
+    }
+
+    fn trail(&self, job: &Job) -> Trail {
+        let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        trail.traced = Attempt::new(job, &trail.hop);
+        trail.counting(&self.shared.metrics.phases)
     }
 
     /// What the first host has put off goes on to the next one. New mail does not: it begins at the
@@ -242,12 +249,20 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         };
         let kept = connection.used > 0;
         let host = connection.name.clone();
+        let span = trail
+            .traced
+            .transaction(&connection.host, connection.address);
         let shared = Arc::clone(&self.shared);
         let answers = tokio::select! {
             biased;
             answers = connection.transact(&job, source, &mut trail) => answers,
             () = no_more_time(&shared) => Ok(connection.cut_short(&job, &mut trail).await),
         };
+        match &answers {
+            Ok(answers) => traces::answered(&span, answers),
+            Err(error) => traces::failed(&span, error),
+        }
+        drop(span);
         if !connection.is_ready() {
             self.quit().await;
         }

@@ -18,6 +18,7 @@ use crate::route::mx::Verdict;
 use crate::route::next_hop::{HopHost, NextHop};
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::traces;
 
 /// The addresses to try, in order, and how far one has come.
 #[derive(Clone, Debug, Default)]
@@ -133,6 +134,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
             }
             continue;
         };
+        let span = trail.traced.connect(&endpoint.name, endpoint.address);
         let until = shared.clock.now() + CONNECT_TIMEOUT;
         let opened = Connection::open(
             &shared.dial,
@@ -157,6 +159,7 @@ pub(crate) async fn reach<S: Store, R: Dns, D: Dial>(
                 (not_reached(endpoint, &error), None)
             }
         };
+        traces::failed(&span, &status);
         trail.failed(status.text.clone());
         if is_kinder(&status, worst.as_ref()) {
             trail.blame_session(refusal.as_ref());

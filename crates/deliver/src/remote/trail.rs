@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     BLAMED_LEN_MAX, TRAIL_DNS_LEN_MAX, TRAIL_HOSTS_MAX, TRAIL_REPLY_LEN_MAX, TRAIL_SAID_LEN_MAX,
 };
+use crate::metrics::Phases;
+use crate::traces::Attempt;
 
+use super::job::Job;
 use kept::Kept;
 
 /// What one attempt went through.
@@ -32,6 +35,10 @@ pub(crate) struct Trail {
     /// Octets of the answers of the DNS, and of all else that goes for every recipient.
     dns_len: usize,
     said_len: usize,
+    /// Where is counted how long things took.
+    phases: Option<Phases>,
+    /// The attempt as a part of traces.
+    pub(crate) traced: Attempt,
 }
 
 /// A server and the reply that decided.
@@ -96,6 +103,20 @@ impl Trail {
         }
     }
 
+    /// The same, with times that count.
+    pub(crate) fn counting(mut self, phases: &Phases) -> Self {
+        self.phases = Some(phases.clone());
+        self
+    }
+
+    /// From here on it is about that job, which shares what was gone through.
+    pub(crate) fn go_on_with(&mut self, job: &Job) {
+        self.reason.clone_from(&job.reason);
+        if self.traced.is_of_another(job) {
+            self.traced = Attempt::new(job, &self.hop);
+        }
+    }
+
     /// The DNS was asked.
     pub(crate) fn asked(
         &mut self,
@@ -146,6 +167,9 @@ impl Trail {
 
     /// The host tried last was reached.
     pub(crate) fn connected(&mut self, began: Timestamp, now: Timestamp) {
+        if let Some(phases) = &self.phases {
+            phases.connected(began, now);
+        }
         if let Some(host) = self.hosts.last_mut() {
             host.connect_ms = Some(millis(began, now));
         }
@@ -161,6 +185,9 @@ impl Trail {
     /// What the host tried last said; `unkept` are replies that nobody has kept.
     pub(crate) fn said(&mut self, exchanges: &[Exchange], unkept: u64) {
         self.left_out += unkept;
+        if let Some(phases) = &self.phases {
+            exchanges.iter().for_each(|exchange| phases.said(exchange));
+        }
         let Some(host) = self.hosts.last_mut() else {
             return;
         };

@@ -8,7 +8,7 @@ use mailtypes::Timestamp;
 use mailtypes::dns::{Answer, DnsError, DnsName, Question, Records};
 use tokio::sync::watch;
 
-use super::Dns;
+use super::{Dns, Metrics};
 use crate::Clock;
 
 /// A cache in front of somebody who answers. Clones share what they know.
@@ -17,6 +17,7 @@ pub struct Cache<D> {
     source: D,
     clock: Clock,
     known: Arc<Mutex<Known>>,
+    metrics: Metrics,
 }
 
 type Outcome = Result<Answer, DnsError>;
@@ -44,7 +45,13 @@ impl<D: Dns> Cache<D> {
             source,
             clock,
             known: Arc::default(),
+            metrics: Metrics::default(),
         }
+    }
+
+    /// Where it counts what it is asked.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// Forgets everything.
@@ -60,6 +67,7 @@ impl<D: Dns> Cache<D> {
         if let Some(kept) = known.answers.get(question)
             && kept.until > self.clock.now()
         {
+            self.metrics.hit();
             return Ok(kept.outcome.clone());
         }
         // A receiver whose sender has gone is that of a lookup that came to grief.
@@ -74,7 +82,10 @@ impl<D: Dns> Cache<D> {
         // In a task of its own: the others go on waiting when the first one goes away.
         let (cache, question) = (self.clone(), question.clone());
         tokio::spawn(async move {
+            let began = cache.clock.now();
             let outcome = cache.source.lookup(question.clone()).await;
+            let took = cache.clock.now().since(began);
+            cache.metrics.asked(&question, &outcome, took);
             cache.remember(question, &outcome);
             told.send_replace(Some(outcome));
         });
@@ -223,6 +234,27 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         cache.lookup(question("a.example")).await.unwrap();
         assert_eq!(map.asked(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_is_counted() {
+        let (cache, _, _) = caches();
+        for name in ["a.example", "a.example", "gone.example"] {
+            // One of them fails.
+            let _ = cache.lookup(question(name)).await;
+        }
+        let mut registry = prometheus_client::registry::Registry::default();
+        cache.metrics().register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "dns_cache_hits_total 1",
+            r#"dns_queries_total{type="A",result="answer"} 1"#,
+            r#"dns_queries_total{type="A",result="nxdomain"} 1"#,
+            "dns_query_seconds_count 2",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        }
     }
 
     #[tokio::test]

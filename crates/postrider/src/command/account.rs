@@ -5,6 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use admin::view::AccountView;
 use admin::{Answer, Request, password};
 use mailtypes::Secret;
+use zeroize::Zeroizing;
 
 use super::{Page, list, order, show, unexpected};
 use crate::ask::ask;
@@ -60,14 +61,14 @@ pub(crate) fn run(global: &Global, verb: Verb, out: &mut Output) -> Result<u8, F
         Verb::Add { address, generate } => {
             with_password(global, generate, out, |password_hash| Request::AccountAdd {
                 address,
-                password_hash,
+                password_hash: password_hash.into(),
             })
         }
         Verb::Passwd { address, generate } => {
             with_password(global, generate, out, |password_hash| {
                 Request::AccountPasswd {
                     address,
-                    password_hash,
+                    password_hash: password_hash.into(),
                 }
             })
         }
@@ -153,10 +154,9 @@ fn with_password(
 /// Twice from a person, once from a program.
 fn read_password() -> Result<Secret<String>, Failure> {
     if !std::io::stdin().is_terminal() {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line)?;
-        let password = line.trim_end_matches(['\r', '\n']).to_owned();
-        if password.is_empty() {
+        let line = read_line(std::io::stdin().lock())?;
+        let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
+        if password.expose().is_empty() {
             let way_out = "pipe one line with the password, or let --generate make one up";
             return Err(Failure::new(
                 code::USAGE,
@@ -164,15 +164,25 @@ fn read_password() -> Result<Secret<String>, Failure> {
                 way_out,
             ));
         }
-        return Ok(Secret::new(password));
+        return Ok(password);
     }
-    let first = rpassword::prompt_password("Password: ")?;
-    if first != rpassword::prompt_password("Again: ")? {
+    let first = Secret::new(rpassword::prompt_password("Password: ")?);
+    if first != Secret::new(rpassword::prompt_password("Again: ")?) {
         return Err(Failure::new(
             code::DATAERR,
             "the two passwords differ",
             "try again",
         ));
     }
-    Ok(Secret::new(first))
+    Ok(first)
 }
+
+/// One line, in a buffer that never moves: a longer one is cut, and is too long for a password.
+fn read_line(from: impl BufRead) -> std::io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(String::with_capacity(LINE_LEN_MAX));
+    from.take(LINE_LEN_MAX as u64).read_line(&mut line)?;
+    Ok(line)
+}
+
+/// Octets: more than a password may have.
+const LINE_LEN_MAX: usize = 2 * password::PASSWORD_LEN_MAX;

@@ -111,6 +111,19 @@ fn describe(config: &Config) -> Vec<(&'static str, String)> {
         ("body_timeout", write_duration(config.body_timeout)),
         ("session_timeout", write_duration(config.session_timeout)),
         ("log", format!("{:?}", config.log).to_lowercase()),
+        (
+            "metrics_listen",
+            config
+                .metrics_listen
+                .map_or_else(|| "(nowhere)".to_owned(), |address| address.to_string()),
+        ),
+        (
+            "traces_endpoint",
+            config
+                .traces_endpoint
+                .as_ref()
+                .map_or_else(|| "(nobody)".to_owned(), ToString::to_string),
+        ),
     ];
     lines.extend(describe_outgoing(&config.outgoing));
     lines

@@ -20,7 +20,7 @@ use crate::global::Global;
 use crate::output::Output;
 use crate::place::{QUICKSTART_DATA, QUICKSTART_DOMAIN};
 use crate::server::{Orders, Server, Sockets, open_store_to_serve};
-use crate::{logging, privileges};
+use crate::{logging, privileges, sandbox};
 
 mod accounts;
 mod first_message;
@@ -48,6 +48,9 @@ pub(crate) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8, 
         )?;
     }
     raise_file_limit();
+    sandbox::keep_private();
+    // Nobody reads a log yet, and a try-out runs on a kernel of any age.
+    let _in_force = sandbox::enter(&config, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -95,6 +98,12 @@ async fn show_and_serve(
     let orders = Orders::listen(None)?;
     let clock = Clock::system();
     let store = open_store_to_serve(&config.data, &clock).await?;
+    if let Some(upgraded) = store.upgraded() {
+        out.line(format!(
+            "The data was of an older version and has been upgraded. As it was: {}\n",
+            upgraded.backup.display()
+        ))?;
+    }
     let words = words::Words::new(&config.data, global);
     let is_new = accounts::welcome(&store, &config, &words, out).await?;
     // A reader of our output may wait for the passwords before it knocks at the port.
@@ -110,7 +119,7 @@ async fn show_and_serve(
     out.line(format!("\nServing SMTP on {address} until Ctrl-C."))?;
     out.flush()?;
     // From here on the log belongs to what others send.
-    logging::start(LogForm::Text);
+    logging::start(LogForm::Text, None);
     server.run(orders).await?;
     Ok(code::DONE)
 }

@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store_to_serve};
-use crate::{logging, output, parent, place, privileges};
+use crate::traces::Traces;
+use crate::{logging, output, parent, place, privileges, sandbox};
 
 /// How to serve.
 #[derive(Debug, clap::Args)]
@@ -23,7 +24,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let (path, config) = place::config(global)?;
-    logging::start(config.log);
+    let traces = logging::start(config.log, config.traces_endpoint.as_ref());
+    sandbox::keep_private();
     let source = Source {
         path,
         data: global.data.clone().flatten(),
@@ -31,7 +33,8 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     if args.child {
         let child = handoff_child()?;
         let gone = watch_parent()?;
-        return serve(config, source, Sockets::Parent(Arc::new(child)), Some(gone));
+        let sockets = Sockets::Parent(Arc::new(child));
+        return serve(config, source, traces, sockets, Some(gone));
     }
     // Before the first thread starts: it changes the environment.
     let sockets = Sockets::own()?;
@@ -42,16 +45,19 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         }
         output::note("running as root, as the configuration says; another `user` is safer");
     }
-    serve(config, source, sockets, None)
+    serve(config, source, traces, sockets, None)
 }
 
 fn serve(
     config: Config,
     source: Source,
+    traces: Option<Traces>,
     sockets: Sockets,
     parent_gone: Option<oneshot::Receiver<()>>,
 ) -> Result<u8, Failure> {
     raise_file_limit();
+    // Before the first thread starts: what holds for this one holds for those that it starts.
+    sandbox::enter(&config, Some(&source.path)).tell();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -59,10 +65,15 @@ fn serve(
         let orders = Orders::listen(parent_gone)?;
         let clock = Clock::system();
         let store = open_store_to_serve(&config.data, &clock).await?;
-        let server = Server::start(store, clock, config, Some(source), sockets).await?;
+        let server = Server::start(store, clock.clone(), config, Some(source), sockets).await?;
+        let sending = traces.map(|traces| traces.send(clock));
         notify_ready();
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
-        server.run(orders).await?;
+        let ended = server.run(orders).await;
+        if let Some(sending) = sending {
+            sending.end().await;
+        }
+        ended?;
         Ok(code::DONE)
     })
 }

@@ -10,6 +10,8 @@ use super::{Config, write_duration};
 /// A line for each; `own` are the addresses of this machine that mail comes in by.
 pub(crate) fn doubts(config: &Config, own: &[IpAddr]) -> Vec<String> {
     let mut all = times(config);
+    all.extend(metrics(config));
+    all.extend(traces(config));
     for (pattern, hop) in &config.outgoing.routes_text {
         let ours = match Pattern::parse(pattern) {
             Ok(Pattern::Domain(domain)) => config.domains.contains(&domain),
@@ -52,6 +54,26 @@ pub(crate) fn leads_home(config: &Config, own: &[IpAddr], hop: &NextHop) -> bool
 
 fn is_named(config: &Config, name: &Domain) -> bool {
     *name == config.hostname
+}
+
+fn metrics(config: &Config) -> Option<String> {
+    let address = config.metrics_listen?;
+    (!address.ip().is_loopback()).then(|| {
+        format!(
+            "metrics_listen = \"{address}\": whoever can connect there sees how much mail there is; \
+             let a firewall keep others away"
+        )
+    })
+}
+
+fn traces(config: &Config) -> Option<String> {
+    let endpoint = config.traces_endpoint.as_ref()?;
+    (!endpoint.is_loopback()).then(|| {
+        format!(
+            "traces_endpoint = \"{endpoint}\": addresses of mail leave this machine unencrypted; \
+             let a collector on this machine pass them on"
+        )
+    })
 }
 
 fn times(config: &Config) -> Vec<String> {

@@ -8,11 +8,12 @@ use proto::smtp::LineEnds;
 use toml::de::{DeTable, DeValue};
 
 use super::complaint::Complaint;
+use super::endpoint::Endpoint;
 use super::table::{Entry, unknown_key};
 use super::{Config, Listen, LogForm, limits, outgoing};
 
 /// Every key, with an example of a right line.
-pub(super) const KEYS: [(&str, &str); 15] = [
+pub(super) const KEYS: [(&str, &str); 17] = [
     ("hostname", r#"hostname = "mx.example.org""#),
     ("data", r#"data = "/var/lib/postrider""#),
     ("domains", r#"domains = ["example.org", "example.net"]"#),
@@ -31,6 +32,11 @@ pub(super) const KEYS: [(&str, &str); 15] = [
     ("body_timeout", r#"body_timeout = "3m""#),
     ("session_timeout", r#"session_timeout = "4h""#),
     ("log", r#"log = "text""#),
+    ("metrics_listen", r#"metrics_listen = "127.0.0.1:9125""#),
+    (
+        "traces_endpoint",
+        r#"traces_endpoint = "http://127.0.0.1:4318""#,
+    ),
 ];
 
 /// Takes all that is right; what is wrong goes to `found`.
@@ -117,6 +123,14 @@ fn take_key(config: &mut Config, entry: &Entry<'_>, found: &mut Vec<Complaint>) 
         "session_timeout" => put(
             &mut config.session_timeout,
             entry.duration(&TIMEOUT_RANGE, found),
+        ),
+        "metrics_listen" => put(
+            &mut config.metrics_listen,
+            entry.parsed(address, found).map(Some),
+        ),
+        "traces_endpoint" => put(
+            &mut config.traces_endpoint,
+            entry.parsed(Endpoint::parse, found).map(Some),
         ),
         "log" => put(&mut config.log, entry.word(&LOG_FORMS, found)),
         _ => config.outgoing.take(entry, found),

@@ -70,6 +70,25 @@ fn what_may_be_and_is_hardly_meant_is_told() {
             Some("the route * leads to this server itself"),
         ),
         ("routes = { \"*\" = \"[127.0.0.1]:2525\" }", None),
+        ("metrics_listen = \"127.0.0.1:9125\"", None),
+        ("metrics_listen = \"[::1]:9125\"", None),
+        (
+            "metrics_listen = \"0.0.0.0:9125\"",
+            Some("metrics_listen = \"0.0.0.0:9125\": whoever"),
+        ),
+        ("traces_endpoint = \"http://127.0.0.1:4318\"", None),
+        ("traces_endpoint = \"http://[::1]:4318/\"", None),
+        ("traces_endpoint = \"http://localhost:4318\"", None),
+        (
+            "traces_endpoint = \"http://192.0.2.1:4318\"",
+            Some("traces_endpoint = \"http://192.0.2.1:4318\": addresses of mail leave"),
+        ),
+        (
+            "traces_endpoint = \"http://collector.example.org\"",
+            Some(
+                "traces_endpoint = \"http://collector.example.org:4318\": addresses of mail leave",
+            ),
+        ),
         (
             "routes = { \"*\" = \"[192.0.2.1]\", \".example.org\" = \"[192.0.2.2]\" }",
             None,

@@ -24,6 +24,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) gate: Gate,
     pub(super) wake: Arc<Notify>,
+    pub(super) metrics: receive::Metrics,
 }
 
 /// All open listeners by their address.
@@ -184,6 +185,7 @@ impl Listeners {
             Arc::clone(settings),
             parts.gate.clone(),
             Arc::clone(&parts.wake),
+            parts.metrics.clone(),
         );
         let local = socket.local_addr()?;
         let acceptor = net::Acceptor::new(socket)?;

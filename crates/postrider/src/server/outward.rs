@@ -6,7 +6,7 @@ use admin::Addresses;
 use arc_swap::ArcSwap;
 use deliver::{Deliverer, Explained, NextHop};
 use mailtypes::{Host, Mailbox};
-use net::dns::Resolver;
+use net::dns::{self, Resolver};
 use net::{Clock, TcpDial};
 use receive::Policy;
 use store::Embedded;
@@ -37,14 +37,15 @@ impl Outward {
         clock: &Clock,
         config: &Config,
         wake: Arc<Notify>,
-    ) -> Result<Deliverer<Embedded, Resolver, TcpDial>, Failure> {
+    ) -> Result<(Deliverer<Embedded, Resolver, TcpDial>, dns::Metrics), Failure> {
         let dns = resolver(config, clock)?;
+        let counted = dns.metrics();
         let policy = Policy {
             store: store.clone(),
             clock: clock.clone(),
             settings: Arc::clone(&self.receive),
         };
-        Ok(Deliverer::new(
+        let deliverer = Deliverer::new(
             store.clone(),
             dns,
             TcpDial::new(clock.clone()),
@@ -52,7 +53,8 @@ impl Outward {
             clock.clone(),
             Arc::clone(&self.deliver),
             wake,
-        ))
+        );
+        Ok((deliverer, counted))
     }
 
     /// What addresses mean here.
@@ -107,7 +109,7 @@ pub(crate) async fn explain(config: &Config, address: &Mailbox) -> Result<Explai
 }
 
 fn resolver(config: &Config, clock: &Clock) -> Result<Resolver, Failure> {
-    net::dns::resolver(&settings::dns(config), clock.clone()).map_err(|error| {
+    dns::resolver(&settings::dns(config), clock.clone()).map_err(|error| {
         Failure::new(
             code::CONFIG,
             format!("cannot ask the DNS: {error}"),

@@ -77,7 +77,7 @@ fn from_parent(child: &handoff::Child, addr: SocketAddr) -> Result<Option<TcpLis
 }
 
 /// The text of a bind error holds its way out behind a semicolon.
-fn of_bind(error: &BindError) -> Failure {
+pub(super) fn of_bind(error: &BindError) -> Failure {
     let text = error.to_string();
     let code = match error {
         BindError::Permission(_) => code::NOPERM,

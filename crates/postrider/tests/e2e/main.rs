@@ -10,5 +10,7 @@ mod outgoing;
 mod quickstart;
 mod reload;
 mod rights;
+mod sandbox;
 mod server;
 mod stopping;
+mod upgrade;

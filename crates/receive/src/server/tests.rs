@@ -349,6 +349,7 @@ async fn a_waiting_session_is_small() {
     let (_client, (stream, peer)) =
         tokio::join!(tokio::net::TcpStream::connect(addr), acceptor.accept());
     let shared = Arc::new(Shared {
+        metrics: Metrics::default(),
         store: world.store.clone(),
         clock: world.clock.clone(),
         settings: Arc::clone(&world.settings),
@@ -361,7 +362,9 @@ async fn a_waiting_session_is_small() {
     })
     .enter(peer.ip())
     .unwrap();
-    let future = keep(pass, session).instrument(tracing::Span::none());
+    let future = keep(pass, session)
+        .instrument(tracing::Span::none())
+        .instrument(tracing::Span::none());
     let size = size_of_val(&future);
     assert!(size <= 3 * 1024, "{size} octets");
 }

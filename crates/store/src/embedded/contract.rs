@@ -16,7 +16,7 @@ use crate::item::{
     About, Attempt, Begun, Cursor, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
 use crate::limits::{FAN_OUT_MAX, PAGE_MAX};
-use crate::report::{AuditReport, CheckReport, Problem, Problems};
+use crate::report::{AuditReport, Census, CheckReport, Problem, Problems};
 use crate::story::{Action, ItemView, QueueLine, Selection};
 use crate::{
     AcceptError, Account, AccountDelivery, AccountId, Alias, DirectoryError, Draft, EntryView,
@@ -292,6 +292,13 @@ impl Store for Embedded {
         }
         let problems = problems.into_list();
         Ok(AuditReport { totals, problems })
+    }
+
+    async fn census(&self) -> Result<Census, ReadError> {
+        let now = (self.inner.clock)();
+        Ok(self
+            .read(move |db| queries::census::census(db, now))
+            .await?)
     }
 
     async fn check(&self) -> Result<CheckReport, ReadError> {

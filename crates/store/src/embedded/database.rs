@@ -1,15 +1,16 @@
 //! Opening the database file: settings, migrations, epochs.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use mailtypes::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::OpenError;
 use crate::limits::WAIT_MAX;
 
-/// Each step brings a database from the version before it to its own number, in one transaction.
+/// Each step brings a database from the version before it to its own number.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_outgoing.sql"),
@@ -42,38 +43,32 @@ pub(crate) fn connect_known(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Whether there is no table yet.
-pub(crate) fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
-    Ok(schema_of(db)? == 0)
-}
-
-/// Brings a database up to date.
+/// Brings a database up to date: all the steps, or none of them.
 pub(crate) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
-    let found = schema_of(db)?;
-    let steps = (1..)
-        .zip(MIGRATIONS)
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = schema_of(&tx)?;
+    let steps = MIGRATIONS
+        .iter()
         .skip(usize::try_from(found).unwrap_or(usize::MAX));
-    for (version, step) in steps {
-        let tx = db.transaction()?;
+    for step in steps {
         tx.execute_batch(step)?;
-        tx.pragma_update(None, "user_version", version)?;
-        tx.commit()?;
     }
+    if found < schema_version() {
+        tx.pragma_update(None, "user_version", schema_version())?;
+    }
+    tx.commit()?;
     Ok(())
 }
 
-fn schema_of(db: &Connection) -> rusqlite::Result<u32> {
+/// The number of the schema that a database has; 0 is none yet.
+pub(crate) fn schema_of(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Ends waits that no schedule makes: a clock that was far ahead may have written them.
 pub(crate) fn shorten_waits(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     let longest = (now + WAIT_MAX).as_millis();
-    let shortened = db.execute(
-        "UPDATE recipient SET due = ? WHERE due > ?
-         AND NOT EXISTS (SELECT 1 FROM item WHERE id = recipient.item AND hold_until > ?)",
-        params![now.as_millis(), longest, longest],
-    )?;
+    let shortened = db.execute(SHORTEN_WAITS, params![now.as_millis(), longest, longest])?;
     if shortened > 0 {
         tracing::warn!(
             recipients = shortened,
@@ -82,6 +77,11 @@ pub(crate) fn shorten_waits(db: &Connection, now: Timestamp) -> rusqlite::Result
     }
     Ok(())
 }
+
+/// What waits has a lane; naming them all lets the index find the few instead of a start reading all of it.
+const SHORTEN_WAITS: &str = "UPDATE recipient SET due = ?
+    WHERE lane IN (0, 1, 2) AND due > ?
+    AND NOT EXISTS (SELECT 1 FROM item WHERE id = recipient.item AND hold_until > ?)";
 
 /// Opens the database again after an error, and brings all that it holds down to the disk: what
 /// is found in it afterwards is durable.
@@ -109,6 +109,30 @@ pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let db = connect(path, READER_CACHE)?;
     db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+/// Opens a database to look at it, and changes neither the file nor what lies beside it.
+pub(crate) fn open_untouched(path: &Path) -> rusqlite::Result<Connection> {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    // Without a WAL nothing but the file counts, and none is made.
+    let whole = std::fs::metadata(wal).map_or(true, |wal| wal.len() == 0);
+    let mut uri = String::from("file:");
+    for octet in path.as_os_str().as_bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*octet));
+            }
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str(if whole { "?immutable=1" } else { "?mode=ro" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(uri, flags)?;
+    db.busy_timeout(BUSY)?;
     Ok(db)
 }
 
@@ -155,3 +179,51 @@ const STATEMENTS_KEPT: usize = 128;
 /// How long a checkpoint waits for readers and the writer before it leaves the rest for later.
 const CHECKPOINT_BUSY: std::time::Duration = std::time::Duration::from_millis(100);
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Lane;
+
+    #[test]
+    fn waits_without_a_schedule_end_in_every_lane() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder.path().join("postrider.db")).unwrap();
+        let (now, far) = (Timestamp::EPOCH, (Timestamp::EPOCH + WAIT_MAX).as_millis());
+        let lanes = [Lane::Here, Lane::Fresh, Lane::Again];
+        for (item, lane) in (1..).zip(lanes) {
+            for (n, due) in [(0, far), (1, far + 1)] {
+                db.execute(
+                    "INSERT INTO recipient (item, n, address, domain, original, reason, state, due, lane)
+                     VALUES (?, ?, '', '', '', '', 0, ?, ?)",
+                    params![item, n, due, lane.code()],
+                )
+                .unwrap();
+            }
+        }
+        shorten_waits(&db, now).unwrap();
+        let mut rows = db.prepare("SELECT due FROM recipient ORDER BY n").unwrap();
+        let dues: Vec<i64> = rows
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(dues, [far, far, far, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_start_does_not_read_the_whole_queue() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder.path().join("postrider.db")).unwrap();
+        let mut plan = db
+            .prepare(&format!("EXPLAIN QUERY PLAN {SHORTEN_WAITS}"))
+            .unwrap();
+        let steps = plan
+            .query_map([0, 0, 0], |row| row.get::<_, String>(3))
+            .unwrap();
+        for step in steps {
+            let step = step.unwrap();
+            assert!(!step.starts_with("SCAN"), "{step}");
+        }
+    }
+}

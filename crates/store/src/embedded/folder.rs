@@ -4,6 +4,7 @@ use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::upgrade::backup;
 use super::{DATABASE, OpenError};
 
 pub(super) fn make(folder: &Path) -> Result<(), OpenError> {
@@ -30,7 +31,7 @@ pub(super) fn check_ours(folder: &Path) -> Result<(), OpenError> {
     }
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let name = entry.map_err(refused)?.file_name();
-        if !OURS.iter().any(|ours| name == *ours) {
+        if !OURS.iter().any(|ours| name == *ours) && !backup::is_name(&name) {
             return Err(OpenError::Foreign {
                 folder: folder.to_owned(),
                 found: name.to_string_lossy().into_owned(),

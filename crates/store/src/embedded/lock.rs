@@ -1,7 +1,7 @@
 //! One program at a time on a data folder.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -21,36 +21,40 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Takes the lock, and changes no file: whose folder it is may still have to be seen.
     pub(crate) fn take(folder: &Path) -> Result<Self, OpenError> {
-        let path = folder.join("lock");
-        let refused = |path: &Path| {
-            let path = path.to_owned();
-            move |error| OpenError::NotWritable { path, error }
-        };
         let locked = File::open(folder).map_err(refused(folder))?;
-        let taken = locked.try_lock();
-        if let Err(TryLockError::Error(error)) = taken {
-            return Err(refused(folder)(error));
+        match locked.try_lock() {
+            Ok(()) => Ok(Self { _folder: locked }),
+            Err(TryLockError::Error(error)) => Err(refused(folder)(error)),
+            Err(TryLockError::WouldBlock) => {
+                // Who made the lock may not have come to write its number down.
+                let text = std::fs::read_to_string(folder.join(NOTE)).unwrap_or_default();
+                let pid = text.trim().parse().ok();
+                Err(OpenError::InUse(LockHolder { pid }))
+            }
         }
+    }
+
+    /// Writes down who has it. The number only helps people; the lock itself is what counts.
+    pub(crate) fn sign(&self, folder: &Path) -> Result<(), OpenError> {
+        let path = folder.join(NOTE);
         let mut note = OpenOptions::new()
-            .read(true)
             .write(true)
             .create(true)
-            .truncate(false)
+            .truncate(true)
             .mode(0o600)
             .open(&path)
             .map_err(refused(&path))?;
-        if taken.is_err() {
-            let mut text = String::new();
-            let _ = note.read_to_string(&mut text);
-            let pid = text.trim().parse().ok();
-            return Err(OpenError::InUse(LockHolder { pid }));
-        }
-        // The number only helps people; the lock itself is what counts.
-        let _ = note
-            .set_len(0)
-            .and_then(|()| note.rewind())
-            .and_then(|()| writeln!(note, "{}", std::process::id()));
-        Ok(Self { _folder: locked })
+        // A full disk has no room for the number, and keeps nobody from starting.
+        let _ = writeln!(note, "{}", std::process::id());
+        Ok(())
     }
 }
+
+fn refused(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |error| OpenError::NotWritable { path, error }
+}
+
+const NOTE: &str = "lock";

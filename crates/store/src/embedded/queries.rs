@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bodies;
+pub(crate) mod census;
 pub(crate) mod directory;
 pub(crate) mod due;
 pub(crate) mod mailbox;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mailtypes::Timestamp;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rusqlite::Connection;
@@ -14,10 +15,22 @@ use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;
 use crate::draft::Drafts;
 use crate::limits::READERS;
+use crate::metrics::{Metrics, Timing};
 use crate::pool::Pool;
 
 pub(super) fn rng(seed: Option<u64>) -> SmallRng {
     seed.map_or_else(rand::make_rng, SmallRng::seed_from_u64)
+}
+
+pub(super) fn timing(options: &Options) -> Timing {
+    let stopwatch = options.stopwatch.clone().unwrap_or_else(|| {
+        let clock = Arc::clone(&options.clock);
+        Arc::new(move || clock().since(Timestamp::EPOCH))
+    });
+    Timing {
+        metrics: Metrics::default(),
+        stopwatch,
+    }
 }
 
 pub(super) fn writer(

@@ -18,6 +18,7 @@ use super::{database, evacuate};
 use crate::StoreError;
 use crate::body_log::{AppendError, BodyLog, BodyReader, segment_name};
 use crate::disk::Disk;
+use crate::metrics::Timing;
 
 mod commit;
 mod promise;
@@ -43,6 +44,7 @@ pub(crate) struct Writer {
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
     pub(crate) ahead: Ahead,
+    pub(crate) timing: Timing,
 }
 
 impl Writer {

@@ -420,3 +420,30 @@ pub(crate) async fn a_maildir_counts_as_a_mailbox(backend: impl Backend) {
     assert_eq!(story.recipients[0].state, RecipientState::Delivered);
     assert_books_balance(&store).await;
 }
+
+pub(crate) async fn a_census_counts_by_state_and_age(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    assert_eq!(store.census().await.unwrap().due, 0);
+    let to = [
+        ("x@far.example", Destination::Remote),
+        ("y@far.example", Destination::Remote),
+    ];
+    let old = accept(&store, b"old", &to).await;
+    backend.advance(Duration::from_mins(20));
+    let kept = accept(&store, b"kept", &to[..1]).await;
+    store
+        .operate(Action::Hold, kept, None, "root")
+        .await
+        .unwrap();
+    accept(&store, b"new", &to[..1]).await;
+    let again = backend.now() + Duration::from_hours(1);
+    let later = attempt(old, Outcome::Deferred(status(4), again));
+    store.record(&held, vec![later]).await.unwrap();
+
+    let census = store.census().await.unwrap();
+    assert_eq!((census.due, census.deferred, census.held), (2, 1, 1));
+    assert_eq!(census.older, [2, 2, 0, 0, 0]);
+    assert_eq!(census.oldest, Some(Duration::from_mins(20)));
+    assert!(census.live_octets >= 10 && census.log_octets >= census.live_octets);
+}

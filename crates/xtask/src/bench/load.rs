@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::form::Form;
 use crate::{lab, process};
 
 /// Bounded in count, so that a fast and a slow peer do the same work.
@@ -58,17 +59,48 @@ impl Load {
     }
 }
 
+/// Every load there is; the quick form sends a quarter.
+pub(super) fn all(form: Form) -> Vec<Load> {
+    let mut loads = Vec::new();
+    for octets in [4 * 1024, 50 * 1024] {
+        for sessions in [20, 100] {
+            for connections in [Connections::New, Connections::Kept] {
+                let messages = (OCTETS_MAX / octets).min(MESSAGES_MAX);
+                let messages = form.choose(messages, messages / 4);
+                loads.push(Load {
+                    sessions,
+                    octets,
+                    connections,
+                    messages,
+                });
+            }
+        }
+    }
+    loads
+}
+
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connections = match self.connections {
-            Connections::New => "new connections",
-            Connections::Kept => "kept connections",
-        };
         write!(
             f,
-            "{} KiB, {} sessions, {connections}",
+            "{} KiB, {} sessions, {}",
             self.octets / 1024,
-            self.sessions
+            self.sessions,
+            self.connections
         )
     }
 }
+
+impl fmt::Display for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new connections",
+            Self::Kept => "kept connections",
+        })
+    }
+}
+
+/// What one load may send, in octets, so that no case takes minutes.
+const OCTETS_MAX: u64 = 100 * 1024 * 1024;
+/// And in messages.
+const MESSAGES_MAX: u64 = 4_000;

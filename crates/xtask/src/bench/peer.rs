@@ -1,6 +1,6 @@
 //! The servers under load, each on a port of its own, ended when dropped.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::usage::{self, Usage};
-use crate::rigs::{self, Build};
 use crate::{lab, process};
 
 /// How long a server may take until it greets.
@@ -106,43 +105,16 @@ pub(super) fn sink_command(port: u16) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Ours, as installed, with its default durability.
-///
-/// Mail for sink.test it passes on to the port `next`.
-pub(super) fn postrider(folder: &Path, next: u16) -> anyhow::Result<Peer> {
-    let binary = rigs::binary(Build::Dist)?;
-    let port = free_port()?;
-    let config = folder.join("postrider.toml");
-    let user = if is_root()? { "user = \"root\"\n" } else { "" };
-    let text = format!(
-        "hostname = \"mx.example.test\"\ndata = \"{}\"\ndomains = [\"example.test\"]\n\
-         listen = [\"127.0.0.1:{port}\"]\nconnections_per_address_max = 1000\n{user}\
-         relay_networks = [\"127.0.0.1/32\"]\nroutes = {{ \"sink.test\" = \"[127.0.0.1]:{next}\" }}\n",
-        folder.join("postrider").display()
-    );
-    std::fs::write(&config, text).context("writing the config")?;
-    let log = std::fs::File::create(folder.join("postrider.log")).context("creating the log")?;
-    let mut serve = process::command(&binary.to_string_lossy());
-    serve
-        .args(["serve", "--config"])
-        .arg(&config)
-        .stdout(log.try_clone()?)
-        .stderr(log);
-    let peer = Peer::start("Postrider", port, &mut serve)?;
-    let mut add = process::command(&binary.to_string_lossy());
-    add.args(["account", "add", "alice@example.test", "--config"])
-        .arg(&config);
-    let mut add = add
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .context("account add")?;
-    add.stdin
-        .take()
-        .context("no stdin")?
-        .write_all(b"correct horse battery\n")?;
-    anyhow::ensure!(add.wait()?.success(), "account add failed");
-    Ok(peer)
+/// A command that may have so many files open, as far as the machine lets it.
+pub(super) fn with_files(files_max: usize, program: &Path) -> Command {
+    if !process::on_path("prlimit") {
+        return process::command(&program.to_string_lossy());
+    }
+    let mut command = process::command("prlimit");
+    command
+        .arg(format!("--nofile={files_max}:{files_max}"))
+        .arg(program);
+    command
 }
 
 /// A port that was free a moment ago.

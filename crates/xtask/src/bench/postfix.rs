@@ -8,22 +8,25 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::peer::{Peer, free_port, is_root};
+use super::local;
+use super::peer::{self, Peer, free_port, is_root};
+use super::postrider::FILES_MAX;
 use crate::{lab, process};
 
 /// Needs root, because Postfix gives its parts different users.
 ///
-/// Mail for sink.test it passes on to the port `next`.
-pub(super) fn start(folder: &Path, next: u16) -> anyhow::Result<Peer> {
+/// Mail for sink.test it passes on to the port `next`. Each of its parts runs in so many processes at most.
+pub(super) fn start(folder: &Path, next: u16, processes: u32) -> anyhow::Result<Peer> {
     anyhow::ensure!(is_root()?, "Postfix starts as root only");
     let home = folder.join("postfix");
     let port = free_port()?;
     lay_out(&home)?;
-    fs::write(home.join("etc/main.cf"), main_cf(&home, next)).context("writing main.cf")?;
+    fs::write(home.join("etc/main.cf"), main_cf(&home, next, processes))
+        .context("writing main.cf")?;
     fs::write(home.join("etc/master.cf"), master_cf(port)).context("writing master.cf")?;
     let master = lab::folder().join("usr/lib/postfix/sbin/master");
     let log = fs::File::create(home.join("master.log")).context("creating the log")?;
-    let mut command = process::command(&master.to_string_lossy());
+    let mut command = peer::with_files(FILES_MAX, &master);
     command.args(["-d", "-c"]).arg(home.join("etc"));
     command
         .env("LD_LIBRARY_PATH", lab::library_path())
@@ -53,12 +56,16 @@ fn lay_out(home: &Path) -> anyhow::Result<()> {
     owned("mail", "daemon", "700")
 }
 
+/// Of a kind; more than the loads have sessions.
+pub(super) const PROCESSES: u32 = 200;
+
 const PRIVATE: [&str; 11] = [
     "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private",
     "saved", "trace",
 ];
 
-fn main_cf(home: &Path, next: u16) -> String {
+fn main_cf(home: &Path, next: u16, processes: u32) -> String {
+    let maildirs = maildirs();
     let (home, lab) = (home.display(), lab::folder());
     let lab = lab.display();
     format!(
@@ -80,7 +87,7 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = example.test
 virtual_mailbox_base = {home}/mail
-virtual_mailbox_maps = static:box/
+virtual_mailbox_maps = inline:{{{maildirs}}}
 virtual_uid_maps = static:1
 virtual_gid_maps = static:1
 virtual_minimum_uid = 1
@@ -88,7 +95,7 @@ maillog_file = {home}/mail.log
 maillog_file_prefixes = {home}
 smtpd_client_connection_count_limit = 0
 smtpd_peername_lookup = no
-default_process_limit = 200
+default_process_limit = {processes}
 alias_maps =
 alias_database =
 local_recipient_maps =
@@ -96,6 +103,13 @@ relay_domains = sink.test
 transport_maps = inline:{{sink.test=smtp:[127.0.0.1]:{next}}}
 "
     )
+}
+
+/// One for each user of the benches, in a table as a real one has it.
+fn maildirs() -> String {
+    let entry = |user: String| format!("{{{user}@example.test={user}/}}");
+    let users: Vec<String> = local::users(local::USERS_MAX).map(entry).collect();
+    users.join(", ")
 }
 
 fn master_cf(port: u16) -> String {

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::load::Load;
+use super::form::Form;
+use super::load::{self, Connections, Load};
 use super::peer::{self, Peer};
+use super::table::{self, Row, Sample};
 use super::usage::Usage;
-use super::{ROUNDS, Row, SETTLE_MAX, Sample, empty_folder, is_quick, loads, postfix, table};
+use super::{ROUNDS, SETTLE_MAX, empty_folder, postfix, postrider};
 use crate::process;
 
 /// How long the last message may take after the generator is done.
@@ -25,8 +27,7 @@ struct Way {
 }
 
 /// Prints a table for `docs/benchmarks.md`.
-pub(crate) fn relay(options: &[&str]) -> anyhow::Result<bool> {
-    let quick = is_quick(options)?;
+pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let folder = empty_folder()?;
     let (ours, theirs) = (peer::free_port()?, peer::free_port()?);
     let mut ways = vec![
@@ -37,11 +38,11 @@ pub(crate) fn relay(options: &[&str]) -> anyhow::Result<bool> {
         },
         Way {
             name: "Postrider",
-            server: Some(peer::postrider(&folder, ours)?),
+            server: Some(postrider::relaying(&folder, form, ours)?.peer),
             next: ours,
         },
     ];
-    match postfix::start(&folder, theirs) {
+    match postfix::start(&folder, theirs, postfix::PROCESSES) {
         Ok(postfix) => ways.push(Way {
             name: "Postfix",
             server: Some(postfix),
@@ -49,9 +50,9 @@ pub(crate) fn relay(options: &[&str]) -> anyhow::Result<bool> {
         }),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
-    let rounds = if quick { 1 } else { ROUNDS };
+    let rounds = form.choose(ROUNDS, 1);
     let mut rows = Vec::new();
-    for load in loads(quick) {
+    for load in load::all(form) {
         println!("{load}, {} messages, {rounds} rounds", load.messages);
         let mut results = vec![Vec::new(); ways.len()];
         for _ in 0..rounds {
@@ -60,28 +61,52 @@ pub(crate) fn relay(options: &[&str]) -> anyhow::Result<bool> {
                 samples.push(sample);
             }
         }
-        rows.push(Row { load, results });
+        let label = load.to_string();
+        rows.push(Row { label, results });
     }
     let names: Vec<&str> = ways.iter().map(|way| way.name).collect();
     println!("\n{}", table::render("relayed/s", &names, &rows));
     Ok(true)
 }
 
+/// `cargo xtask bench through SERVER SINK TO MESSAGES`: the seconds that so much new mail takes through a
+/// running server on the port SERVER, which passes on what is for TO to the port SINK.
+pub(super) fn through(words: &[&str]) -> anyhow::Result<bool> {
+    let [server, next, to, messages] = words else {
+        anyhow::bail!("bench through SERVER SINK TO MESSAGES");
+    };
+    let load = Load {
+        sessions: 20,
+        octets: 4096,
+        connections: Connections::Kept,
+        messages: messages.parse()?,
+    };
+    let took = pass(&load, server.parse()?, next.parse()?, to)?;
+    println!("{}", took.as_secs_f64());
+    Ok(true)
+}
+
+/// From the first message until the sink has the last one.
+fn pass(load: &Load, port: u16, next: u16, to: &str) -> anyhow::Result<Duration> {
+    let sink = Sink::start(next, load.messages)?;
+    let start = process::now();
+    load.send(port, to)?;
+    sink.wait()?;
+    Ok(start.elapsed())
+}
+
 fn sample(load: &Load, way: &Way) -> anyhow::Result<Sample> {
-    let sink = Sink::start(way.next, load.messages)?;
     let before = way.server.as_ref().map(Peer::usage);
     let port = way.server.as_ref().map_or(way.next, |server| server.port);
-    let start = process::now();
-    load.send(port, "alice@sink.test")?;
-    sink.wait()?;
-    let took = start.elapsed();
+    let took = pass(load, port, way.next, "alice@sink.test")?;
     let after = way
         .server
         .as_ref()
         .map(|server| server.settled_usage(SETTLE_MAX));
     let none = Usage::default;
     Ok(Sample::of(
-        load,
+        load.messages,
+        load.octets,
         took,
         &before.unwrap_or_else(none),
         &after.unwrap_or_else(none),

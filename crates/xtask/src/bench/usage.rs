@@ -9,6 +9,10 @@ pub(super) struct Usage {
     pub(super) cpu_seconds: f64,
     /// Resident, shared pages divided among those who share them.
     pub(super) memory_kib: u64,
+    /// Resident, shared pages counted for each who has them.
+    pub(super) resident_kib: u64,
+    /// Open files and sockets.
+    pub(super) descriptors: usize,
     /// Octets that went to the disk.
     pub(super) written: u64,
 }
@@ -20,7 +24,10 @@ pub(super) fn of_tree(pid: u32) -> Usage {
     while let Some(pid) = todo.pop() {
         let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
         sum.cpu_seconds += read("stat").map_or(0.0, |text| cpu_seconds(&text));
-        sum.memory_kib += read("smaps_rollup").map_or(0, |text| field(&text, "Pss:"));
+        let memory = read("smaps_rollup").unwrap_or_default();
+        sum.memory_kib += field(&memory, "Pss:");
+        sum.resident_kib += field(&memory, "Rss:");
+        sum.descriptors += std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
         sum.written += read("io").map_or(0, |text| field(&text, "write_bytes:"));
         todo.extend(children(pid));
     }
@@ -81,7 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn this_very_process_uses_memory() {
-        assert!(of_tree(std::process::id()).memory_kib > 0);
+    fn this_very_process_uses_memory_and_descriptors() {
+        let usage = of_tree(std::process::id());
+        assert!(usage.memory_kib > 0 && usage.resident_kib >= usage.memory_kib);
+        assert!(usage.descriptors > 0);
     }
 }

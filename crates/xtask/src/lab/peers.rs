@@ -22,6 +22,12 @@ pub(super) fn unpack() -> anyhow::Result<bool> {
     Ok(complete)
 }
 
+/// The folder of one of them, unpacked when it is not there.
+pub(crate) fn peer(name: &str) -> anyhow::Result<PathBuf> {
+    let peer = PEERS.iter().find(|peer| peer.name == name);
+    unpack_one(peer.with_context(|| format!("the lab knows no {name}"))?)
+}
+
 /// Where they lie.
 pub(super) fn folder() -> PathBuf {
     super::folder().join("peers")

@@ -52,7 +52,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         self.shared.tell_all(&job.recipients, &ending, trail).await;
         let mut trail = trail.clone();
         while let Some(job) = self.bag.next() {
-            trail.reason.clone_from(&job.reason);
+            trail.go_on_with(&job);
             self.shared.tell_all(&job.recipients, &ending, &trail).await;
         }
         self.bag.put(waiting);

@@ -14,7 +14,7 @@ use store::{Embedded, ItemView, Options, Selection, Store};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::{Phase, Receiver, Settings};
+use crate::{Metrics, Phase, Receiver, Settings};
 
 /// A receiver on loopback. The clock stands still but for the test.
 pub(super) struct World {
@@ -69,6 +69,7 @@ impl World {
             Arc::clone(&settings),
             Gate::new(limits),
             Arc::clone(&wake),
+            Metrics::default(),
         );
         let acceptor =
             Acceptor::new(listen::bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();

@@ -42,10 +42,10 @@ impl Writer {
             .and_then(|()| write_effects(db, &self.ahead.effects, self.ahead.end, now))
             .and_then(|died| {
                 dead = died;
-                db.prepare_cached("COMMIT")?.execute([])
+                self.end_transaction(db)
             });
         match committed {
-            Ok(_) => {
+            Ok(()) => {
                 self.ahead.clear();
                 self.unlink(&dead);
             }
@@ -118,9 +118,16 @@ impl Writer {
         let named = self.log.open_end().or(self.ahead.end);
         done.dead = write_effects(db, &sum, named, now)?;
         done.effects = sum;
-        db.prepare_cached("COMMIT")?.execute([])?;
+        self.end_transaction(db)?;
         self.log.named();
         self.ahead.clear();
+        Ok(())
+    }
+
+    fn end_transaction(&self, db: &Connection) -> rusqlite::Result<()> {
+        let began = self.timing.begin();
+        db.prepare_cached("COMMIT")?.execute([])?;
+        self.timing.committed(began);
         Ok(())
     }
 

@@ -181,8 +181,10 @@ impl Writer {
             return Ok(());
         }
         sheet.entry(made.redo.as_octets());
+        let began = self.timing.begin();
         match self.log.write(sheet) {
             Ok(()) => {
+                self.timing.synced(began, made.orders);
                 self.forget(&std::mem::take(&mut made.effects.put_away));
                 self.ahead.add(&made.redo, &made.effects, sheet.end(), now);
                 Ok(())

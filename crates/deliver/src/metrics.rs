@@ -1,0 +1,203 @@
+//! What is counted on the way out.
+
+use mailtypes::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use proto::smtp::client::Exchange;
+use store::{Destination, Due, Outcome, ReportKind};
+
+/// Counters of one deliverer. A clone counts into the same.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    attempts: Family<Attempted, Counter>,
+    reports: Family<Reported, Counter>,
+    delay: Family<Way, Histogram>,
+    pub(crate) phases: Phases,
+}
+
+/// How long the parts of an SMTP conversation took.
+#[derive(Clone, Debug)]
+pub(crate) struct Phases(Family<Phase, Histogram>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Attempted {
+    destination: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reported {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Way {
+    destination: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Phase {
+    phase: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            attempts: Family::default(),
+            reports: Family::default(),
+            // From a millisecond to six days.
+            delay: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 4.0, 15))
+            }),
+            phases: Phases::default(),
+        }
+    }
+}
+
+impl Default for Phases {
+    fn default() -> Self {
+        // From a millisecond to nine minutes: the longest wait for a reply is ten.
+        let of_a_phase = || Histogram::new(exponential_buckets(0.001, 3.0, 13));
+        Self(Family::new_with_constructor(of_a_phase))
+    }
+}
+
+impl Metrics {
+    /// Names them, for whoever writes out the registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("delivery");
+        registry.register(
+            "attempts",
+            "Attempts at one recipient, by destination and by what was recorded of them",
+            self.attempts.clone(),
+        );
+        registry.register(
+            "reports",
+            "Delivery status notifications to senders; suppressed: nobody is told",
+            self.reports.clone(),
+        );
+        registry.register_with_unit(
+            "delay",
+            "From accepting a message until a recipient has it",
+            Unit::Seconds,
+            self.delay.clone(),
+        );
+        registry.register_with_unit(
+            "phase",
+            "Parts of SMTP conversations with other hosts, until the reply has come",
+            Unit::Seconds,
+            self.phases.0.clone(),
+        );
+    }
+
+    /// An attempt at one recipient was recorded.
+    pub(crate) fn recorded(&self, due: &Due, outcome: &Outcome, now: Timestamp) {
+        let outcome = match outcome {
+            Outcome::Delivered(_) => return self.delivered(due, now),
+            Outcome::Deferred(..) => "deferred",
+            Outcome::Postponed { .. } => "postponed",
+            Outcome::Crashed(_) => "crashed",
+            Outcome::Failed(_) => "failed",
+        };
+        self.attempted(due, outcome);
+    }
+
+    /// A recipient has it.
+    pub(crate) fn delivered(&self, due: &Due, now: Timestamp) {
+        self.attempted(due, "delivered");
+        let took = now.since(due.accepted).as_secs_f64();
+        let way = Way {
+            destination: destination(due),
+        };
+        self.delay.get_or_create(&way).observe(took);
+    }
+
+    fn attempted(&self, due: &Due, outcome: &'static str) {
+        let label = Attempted {
+            destination: destination(due),
+            outcome,
+        };
+        self.attempts.get_or_create(&label).inc();
+    }
+
+    /// A sender is told.
+    pub(crate) fn reported(&self, kind: ReportKind) {
+        let kind = match kind {
+            ReportKind::Failure => "failure",
+            ReportKind::Delay => "delay",
+        };
+        self.reports.get_or_create(&Reported { kind }).inc();
+    }
+
+    /// Nobody is told of the failures of so many recipients.
+    pub(crate) fn suppressed(&self, recipients: usize) {
+        let label = Reported { kind: "suppressed" };
+        self.reports.get_or_create(&label).inc_by(recipients as u64);
+    }
+}
+
+impl Phases {
+    pub(crate) fn connected(&self, began: Timestamp, now: Timestamp) {
+        self.observe("connect", began, now);
+    }
+
+    /// What never had a reply is not counted: how long it would have taken nobody knows.
+    pub(crate) fn said(&self, exchange: &Exchange) {
+        if exchange.reply.is_some() {
+            self.observe(phase(&exchange.command), exchange.began, exchange.ended);
+        }
+    }
+
+    fn observe(&self, phase: &'static str, began: Timestamp, ended: Timestamp) {
+        let took = ended.since(began).as_secs_f64();
+        self.0.get_or_create(&Phase { phase }).observe(took);
+    }
+}
+
+fn destination(due: &Due) -> &'static str {
+    match (due.destination, &due.maildir) {
+        (Destination::Remote, _) => "remote",
+        (Destination::Account(_), Some(_)) => "maildir",
+        (Destination::Account(_), None) => "mailbox",
+    }
+}
+
+/// A command line as a label, or what stands for it.
+fn phase(command: &str) -> &'static str {
+    const PHASES: [(&str, &str); 9] = [
+        ("greeting", "greeting"),
+        ("EHLO", "ehlo"),
+        ("HELO", "helo"),
+        ("MAIL", "mail"),
+        ("RCPT", "rcpt"),
+        ("DATA", "data"),
+        ("final dot", "final_dot"),
+        ("RSET", "rset"),
+        ("QUIT", "quit"),
+    ];
+    let found = PHASES.iter().find(|(words, _)| command.starts_with(words));
+    found.map_or("other", |(_, phase)| phase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_labels_without_what_a_peer_or_sender_chose() {
+        for (command, label) in [
+            ("greeting", "greeting"),
+            ("EHLO", "ehlo"),
+            ("MAIL FROM:<a@a.example>", "mail"),
+            ("RCPT TO:<b@b.example>", "rcpt"),
+            ("final dot", "final_dot"),
+            ("final dot of nothing", "final_dot"),
+            ("(unasked)", "other"),
+        ] {
+            assert_eq!(phase(command), label, "{command}");
+        }
+    }
+}

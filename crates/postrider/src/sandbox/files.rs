@@ -1,0 +1,136 @@
+//! Files outside of those that a server works on, closed to it (Landlock).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus,
+};
+
+/// What is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// All that we ask for.
+    Confined,
+    /// The kernel knows a part of it only.
+    Partly,
+    /// Nothing, and why.
+    Open(String),
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Confined => f.write_str("confined"),
+            Self::Partly => f.write_str("confined in part"),
+            Self::Open(why) => write!(f, "not confined: {why}"),
+        }
+    }
+}
+
+/// For this thread and those that it starts, for good: the data folder may be read and written, and
+/// what a configuration, a name server, a name of a user or a time zone is read from may be read.
+/// Anywhere else files can be made and written, as far as their rights go, but none can be read: any
+/// folder may become a Maildir. `config` is the file that a reload reads.
+pub(super) fn confine(data: &Path, config: Option<&Path>) -> Files {
+    match restrict(data, config) {
+        Ok(RulesetStatus::FullyEnforced) => Files::Confined,
+        Ok(RulesetStatus::PartiallyEnforced) => Files::Partly,
+        Ok(RulesetStatus::NotEnforced) => Files::Open("the kernel has no Landlock".to_owned()),
+        Err(error) => Files::Open(error.to_string()),
+    }
+}
+
+fn restrict(data: &Path, config: Option<&Path>) -> Result<RulesetStatus, RulesetError> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(NEWEST))?
+        .create()?;
+    let write = AccessFs::from_all(NEWEST)
+        & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let deliver = AccessFs::ReadDir
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::RemoveFile
+        | AccessFs::Refer;
+    // A segment folder may be a link to another disk.
+    rules = allow(rules, data, write)?;
+    rules = allow(rules, &data.join("bodies"), write)?;
+    rules = allow(rules, Path::new("/"), deliver)?;
+    for path in config.into_iter().flat_map(places_of) {
+        rules = allow(rules, &path, AccessFs::ReadFile.into())?;
+    }
+    for path in READ {
+        rules = allow(rules, Path::new(path), read)?;
+    }
+    rules = allow(
+        rules,
+        Path::new("/dev/null"),
+        AccessFs::ReadFile | AccessFs::WriteFile,
+    )?;
+    Ok(rules.restrict_self()?.ruleset)
+}
+
+/// What is not there cannot be opened, whatever the rules are.
+fn allow(
+    rules: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    let Ok(place) = PathFd::new(path) else {
+        return Ok(rules);
+    };
+    let access = if path.is_dir() {
+        access
+    } else {
+        access & AccessFs::from_file(NEWEST)
+    };
+    rules.add_rule(PathBeneath::new(place, access))
+}
+
+/// The folder of a configuration and that of the file which it is a link to: an editor makes a new
+/// file under the old name.
+fn places_of(config: &Path) -> Vec<PathBuf> {
+    let whole = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+    let real = config.canonicalize().unwrap_or_else(|_| whole.clone());
+    [whole, real]
+        .iter()
+        .filter_map(|path| path.parent())
+        .map(Path::to_owned)
+        .collect()
+}
+
+/// What this program was written with. Older kernels give what they have of it.
+const NEWEST: ABI = ABI::V5;
+
+/// Name servers (and what writes that file), names of users, time zones, what the C library loads to
+/// look up a name, and what tells how many processors we may use.
+const READ: &[&str] = &[
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/usr/share/zoneinfo",
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/proc/self",
+    "/proc/stat",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/sys/fs/cgroup",
+    "/sys/devices/system/cpu",
+    "/dev/urandom",
+    "/dev/random",
+];

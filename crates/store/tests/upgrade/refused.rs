@@ -1,0 +1,220 @@
+//! A start that is refused leaves the folder as it found it, octet for octet.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mailtypes::Timestamp;
+use store::{Disk, DiskFile, Embedded, OpenError, Options, RealDisk, Space};
+
+use super::backup::{folder_of, old};
+
+/// Every file below a folder: its mode and its octets.
+fn all_of(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(all_of(&entry.path()));
+            found.insert(entry.path(), (mode, Vec::new()));
+        } else {
+            let octets = std::fs::read(entry.path()).unwrap();
+            found.insert(entry.path(), (mode, octets));
+        }
+    }
+    found
+}
+
+fn options() -> Options {
+    Options {
+        housekeeping: false,
+        ..Options::new(Arc::new(|| Timestamp::from_millis(1_790_000_000_000)))
+    }
+}
+
+fn refusal(folder: &Path, options: Options) -> OpenError {
+    match Embedded::open(folder, options) {
+        Ok(_) => panic!("opened"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn a_newer_folder_is_untouched() {
+    let folder = folder_of(3);
+    // Others may look into it: that stays too.
+    let open_to_all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open_to_all).unwrap();
+    let db = rusqlite::Connection::open(folder.path().join("postrider.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let before = all_of(folder.path());
+    let refused = refusal(folder.path(), options());
+    let newer = OpenError::Newer {
+        found: 99,
+        known: 3,
+    };
+    assert_eq!(refused.to_string(), newer.to_string());
+    assert_eq!(all_of(folder.path()), before);
+}
+
+/// The newer program was killed: what makes the folder newer is in the WAL only.
+#[test]
+fn a_newer_folder_with_a_wal_is_untouched() {
+    let folder = folder_of(3);
+    let alive = folder_of(3);
+    let db = rusqlite::Connection::open(alive.path().join("postrider.db")).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
+    db.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    for with_shm in [true, false] {
+        let names: &[&str] = if with_shm {
+            &["postrider.db", "postrider.db-wal", "postrider.db-shm"]
+        } else {
+            &["postrider.db", "postrider.db-wal"]
+        };
+        let _ = std::fs::remove_file(folder.path().join("postrider.db-shm"));
+        for name in names {
+            std::fs::copy(alive.path().join(name), folder.path().join(name)).unwrap();
+        }
+        let mut before = all_of(folder.path());
+        let refused = refusal(folder.path(), options());
+        assert!(
+            matches!(refused, OpenError::Newer { found: 99, .. }),
+            "{refused}"
+        );
+        let mut after = all_of(folder.path());
+        // The index of the WAL is no data: whoever opens the database makes it anew.
+        let shm = folder.path().join("postrider.db-shm");
+        before.remove(&shm);
+        after.remove(&shm);
+        assert_eq!(after, before);
+    }
+}
+
+#[test]
+fn an_old_folder_that_is_not_to_be_upgraded_is_untouched() {
+    for schema in old() {
+        let folder = folder_of(schema);
+        let before = all_of(folder.path());
+        let options = Options {
+            upgrade: false,
+            ..options()
+        };
+        let refused = refusal(folder.path(), options);
+        assert!(
+            matches!(refused, OpenError::Older { found, known: 3 } if found == schema),
+            "{refused}"
+        );
+        assert_eq!(all_of(folder.path()), before);
+    }
+}
+
+#[test]
+fn an_upgrade_without_room_changes_nothing() {
+    for schema in old() {
+        let folder = folder_of(schema);
+        let octets = std::fs::metadata(folder.path().join("postrider.db")).unwrap();
+        let wanted = 2 * octets.len() + 16 * 1024 * 1024;
+        let before = all_of(folder.path());
+        let with_free = |free| Options {
+            disk: Some(Arc::new(Small::of(folder.path(), free))),
+            ..options()
+        };
+        let refused = refusal(folder.path(), with_free(wanted - 1));
+        let OpenError::NoRoom {
+            found,
+            needed,
+            free,
+        } = refused
+        else {
+            panic!("{refused}")
+        };
+        assert_eq!((found, needed, free), (schema, wanted, wanted - 1));
+        let mut after = all_of(folder.path());
+        // The number of the process that had the folder, for people.
+        after.remove(&folder.path().join("lock"));
+        assert_eq!(after, before);
+        let store = Embedded::open(folder.path(), with_free(wanted)).unwrap();
+        assert!(store.upgraded().is_some());
+    }
+}
+
+/// A copy of a damaged database is worth nothing, and an upgrade would make it worse.
+#[test]
+fn a_copy_that_is_not_whole_stops_the_upgrade() {
+    for schema in old() {
+        let folder = folder_of(schema);
+        let db = folder.path().join("postrider.db");
+        // A page that the start does not need itself.
+        let ask = |query| -> usize {
+            let db = rusqlite::Connection::open(&db).unwrap();
+            db.query_row(query, [], |row| row.get(0)).unwrap()
+        };
+        let page = ask("SELECT rootpage FROM sqlite_schema WHERE name = 'mention'");
+        let begin = (page - 1) * ask("PRAGMA page_size");
+        let mut octets = std::fs::read(&db).unwrap();
+        octets[begin..begin + 512].fill(0xA5);
+        std::fs::write(&db, &octets).unwrap();
+        let refused = refusal(folder.path(), options());
+        assert!(matches!(refused, OpenError::NoBackup { .. }), "{refused}");
+        let names: Vec<_> = all_of(folder.path()).into_keys().collect();
+        assert!(
+            !names
+                .iter()
+                .any(|name| name.to_string_lossy().contains("backup")),
+            "{names:?}"
+        );
+        let left = rusqlite::Connection::open(&db).unwrap();
+        let version: u32 = left
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, schema);
+    }
+}
+
+/// The real disk with less room on it.
+struct Small {
+    disk: RealDisk,
+    free: u64,
+}
+
+impl Small {
+    fn of(folder: &Path, free: u64) -> Self {
+        Self {
+            disk: RealDisk::open(&folder.join("bodies")).unwrap(),
+            free,
+        }
+    }
+}
+
+impl Disk for Small {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.create(name)
+    }
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.open(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn sync_folder(&self) -> io::Result<()> {
+        self.disk.sync_folder()
+    }
+    fn space(&self) -> io::Result<Space> {
+        let total = self.disk.space()?.total;
+        Ok(Space {
+            free: self.free,
+            total,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! `cargo xtask bench accept`: messages accepted per second, each durable before its 250.
+//!
+//! `smtp-sink`, which stores nothing, is the ceiling of the generator.
+
+use anyhow::Context;
+
+use super::form::Form;
+use super::load::{self, Load};
+use super::peer::{self, Peer};
+use super::table::{self, Row, Sample};
+use super::{SETTLE_MAX, empty_folder, postfix, postrider};
+
+/// Prints a table for `docs/benchmarks.md`.
+pub(super) fn run(form: Form) -> anyhow::Result<bool> {
+    let folder = empty_folder()?;
+    let mut peers = vec![
+        peer::sink()?,
+        postrider::relaying(&folder, form, peer::free_port()?)?.peer,
+    ];
+    match postfix::start(&folder, peer::free_port()?, postfix::PROCESSES) {
+        Ok(postfix) => peers.push(postfix),
+        Err(error) => println!("WITHOUT Postfix: {error:#}"),
+    }
+    let rounds = form.choose(super::ROUNDS, 1);
+    let mut rows = Vec::new();
+    for load in load::all(form) {
+        println!("{load}, {} messages, {rounds} rounds", load.messages);
+        rows.push(measure(&load, &peers, rounds)?);
+    }
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
+    println!("\n{}", table::render("accepted/s", &names, &rows));
+    Ok(true)
+}
+
+fn measure(load: &Load, peers: &[Peer], rounds: usize) -> anyhow::Result<Row> {
+    let mut results = vec![Vec::new(); peers.len()];
+    for _ in 0..rounds {
+        for (peer, samples) in peers.iter().zip(&mut results) {
+            samples.push(sample(load, peer)?);
+        }
+    }
+    Ok(Row {
+        label: load.to_string(),
+        results,
+    })
+}
+
+fn sample(load: &Load, peer: &Peer) -> anyhow::Result<Sample> {
+    let before = peer.usage();
+    let took = load
+        .send(peer.port, "alice@example.test")
+        .with_context(|| format!("loading {}", peer.name))?;
+    let after = peer.settled_usage(SETTLE_MAX);
+    Ok(Sample::of(
+        load.messages,
+        load.octets,
+        took,
+        &before,
+        &after,
+    ))
+}
