@@ -41,7 +41,7 @@ class Stage:
         wire = self._keep(Wire(self.context.folder))
         records, broken = self.scenario.records(), self.scenario.broken
         prefix = self.context.peers / "nsd"
-        self._keep(names.NameServer(wire, self.context.folder / "ns", prefix, records, broken))
+        self.names = self._keep(names.NameServer(wire, self.context.folder / "ns", prefix, records, broken))
         for host in self.scenario.hosts.values():
             if host.is_mailer:
                 peer = self.peers[host.name] = self._keep(peers.PROGRAMS[host.program](self.context, host))

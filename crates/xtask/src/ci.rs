@@ -10,6 +10,8 @@ use crate::{bench, fuzz, lab, process, rigs, sim, test, tidy};
 const POWER_CUTS: u32 = 10;
 /// `kill -9` in one run of CI.
 const KILLS: u32 = 20;
+/// Traffic between six mailers, with faults; the queues run empty after it.
+const TRAFFIC_SECONDS: u32 = 60;
 
 /// True when every step went well.
 pub(crate) fn run() -> anyhow::Result<bool> {
@@ -63,6 +65,9 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         )?)
     });
     steps.check("benches", bench::shortly);
+    steps.counted("mixed traffic with faults", || {
+        judged(lab::soak(TRAFFIC_SECONDS, Build::Debug)?)
+    });
     steps.counted("lab", || judged(lab::tally(&[])?));
     Ok(steps.finish())
 }

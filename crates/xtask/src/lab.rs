@@ -7,12 +7,13 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::process;
+use crate::rigs::Build;
 
 mod internet;
 mod packages;
 mod peers;
 
-pub(crate) use internet::tally;
+pub(crate) use internet::{soak, tally};
 pub(crate) use peers::peer;
 
 /// What follows `cargo xtask lab`. True when all went well; `None` for words it does not know.
@@ -25,6 +26,7 @@ pub(crate) fn run(arguments: &[&str]) -> anyhow::Result<Option<bool>> {
             Ok(Some(tools? && peers?))
         }
         ["run", words @ ..] => internet::run(words).map(Some),
+        ["soak", seconds] => Ok(Some(soak(seconds.parse()?, Build::Release)?.failed == 0)),
         ["list"] => internet::list().map(Some),
         _ => Ok(None),
     }

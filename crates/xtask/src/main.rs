@@ -71,6 +71,7 @@ cargo xtask COMMAND
   soak             the long form: 20,000 seeds, power cuts, kills, ten minutes per fuzz target
   lab [unpack]     unpack foreign mailers and tools under target/lab
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
+  lab soak SECONDS   mixed traffic between six mailers, with faults all the time
   lab list         the scenarios of it
   rig NAME [..]    one rig of tests/rigs, with its options; --release takes that build
   bench            which benches there are

@@ -2,10 +2,12 @@
 
 use crate::rigs::Build;
 use crate::steps::Steps;
-use crate::{fuzz, rigs, sim};
+use crate::{fuzz, lab, rigs, sim};
 
 const POWER_CUTS: u32 = 100;
 const KILLS: u32 = 200;
+/// An hour between six mailers.
+const TRAFFIC_SECONDS: u32 = 3600;
 const FUZZ_SECONDS: u32 = 600;
 
 /// True when nothing was lost and nothing crashed.
@@ -13,6 +15,9 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     let mut steps = Steps::default();
     steps.counted("simulation", || sim::seeds(sim::SEEDS_SOAK));
     steps.counted("planted bugs", sim::planted);
+    steps.counted("mixed traffic with faults", || {
+        lab::soak(TRAFFIC_SECONDS, Build::Release)
+    });
     steps.counted("kill -9", || {
         rigs::one("kill9", &[&KILLS.to_string()], Build::Release)
     });

@@ -41,6 +41,16 @@ pub(crate) fn tally(words: &[&str]) -> anyhow::Result<Tally> {
     rigs::counted("lab", &mut python)
 }
 
+/// Mixed traffic with faults for so many seconds: `tests/lab/soak.py`.
+pub(crate) fn soak(seconds: u32, build: Build) -> anyhow::Result<Tally> {
+    peers::unpack()?;
+    let mut python = process::command("python3");
+    python.args(["-B", "tests/lab/soak.py"]);
+    python.arg(rigs::binary(build)?).arg(peers::folder());
+    python.args(["--seconds", &seconds.to_string()]);
+    rigs::counted("traffic", &mut python)
+}
+
 /// Names, titles and sizes of the scenarios.
 pub(super) fn list() -> anyhow::Result<bool> {
     process::succeeds(python().args(["-", "-", "--list"])).context("listing scenarios")
