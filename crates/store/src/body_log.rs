@@ -16,7 +16,7 @@ mod reader;
 mod record;
 mod scan;
 
-pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf};
+pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf, buffer};
 use record::entry_header;
 pub(crate) use record::{RECORD_HEADER_LEN, SEGMENT_HEADER_LEN, record_header, segment_header};
 pub(crate) use scan::Scan;

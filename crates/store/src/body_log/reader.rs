@@ -112,7 +112,7 @@ impl OpenBody {
     /// Reads all of the body; answers what is wrong with it.
     pub(crate) fn verify(&self, body: i64) -> io::Result<Option<&'static str>> {
         let (mut done, mut crc) = (0, 0);
-        let mut chunk = vec![0; READ_CHUNK];
+        let mut chunk = buffer(self.place.length);
         while done < self.place.length {
             let left = usize::try_from(self.place.length - done).unwrap_or(READ_CHUNK);
             let piece = &mut chunk[..left.min(READ_CHUNK)];
@@ -140,6 +140,17 @@ impl OpenBody {
 
 const LOOK_UPS_MAX: usize = 3;
 const OPEN_SEGMENTS_MAX: usize = 64;
+
+/// What so many octets are read through, piece by piece: no longer than they are, as most bodies are
+/// short.
+pub(crate) fn buffer(octets: u64) -> Vec<u8> {
+    vec![
+        0;
+        usize::try_from(octets)
+            .unwrap_or(READ_CHUNK)
+            .min(READ_CHUNK)
+    ]
+}
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,8 @@ use super::orders::{Move, Relocate};
 use super::rows;
 use crate::StoreError;
 use crate::body_log::{
-    Known, OpenSegment, Place, RECORD_HEADER_LEN, create_segment, record_header, segment_name,
+    Known, OpenSegment, Place, RECORD_HEADER_LEN, buffer, create_segment, record_header,
+    segment_name,
 };
 use crate::limits::{COMPACT_BELOW_PERCENT, READ_CHUNK, SEGMENT_LEN_MAX};
 
@@ -153,11 +154,10 @@ fn copy_octets(
         .map_err(Stuck::opening)?
         .ok_or_else(|| Stuck::Damaged(io::ErrorKind::NotFound.into()))?;
     let (mut done, mut crc) = (0, 0);
-    let mut chunk = vec![0; READ_CHUNK];
+    let mut chunk = buffer(from.length);
     while done < from.length {
-        let take = usize::try_from(from.length - done)
-            .unwrap_or(READ_CHUNK)
-            .min(READ_CHUNK);
+        let left = usize::try_from(from.length - done).unwrap_or(READ_CHUNK);
+        let take = left.min(chunk.len());
         source
             .file
             .read_exact_at(&mut chunk[..take], from.at + done)

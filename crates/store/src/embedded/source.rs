@@ -8,8 +8,7 @@ use mailtypes::ItemId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{queries, rows};
-use crate::body_log::{BodyReader, OpenBody, Place, PlaceOf};
-use crate::limits::READ_CHUNK;
+use crate::body_log::{BodyReader, OpenBody, Place, PlaceOf, buffer};
 use crate::pool::Pool;
 use crate::spans::{Span, Spans};
 use crate::{ReadError, StoreError};
@@ -83,7 +82,7 @@ impl Source {
         };
         let (at, place) = (open.at, open.body.place);
         let len = until.min(place.length).saturating_sub(at);
-        let mut octets = vec![0; usize::try_from(len).unwrap_or(READ_CHUNK).min(READ_CHUNK)];
+        let mut octets = buffer(len);
         let body = Arc::clone(&open.body);
         let octets = self
             .readers

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use tracing::info;
 
 use super::redo::{self, ReplayError};
-use crate::body_log::Scan;
+use crate::body_log::{Scan, buffer};
 use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
 use crate::embedded::effects::Effects;
@@ -59,7 +59,7 @@ pub(crate) fn replay_segment(
 /// alone does not tell: when one has failed, in the start before this one, the next says "fine" and
 /// writes nothing. So it is written once more.
 fn bring_down(file: &dyn DiskFile, mut at: u64, end: u64) -> std::io::Result<()> {
-    let mut chunk = vec![0; READ_CHUNK];
+    let mut chunk = buffer(end.saturating_sub(at));
     while at < end {
         let left = usize::try_from(end - at).unwrap_or(READ_CHUNK);
         let piece = &mut chunk[..left.min(READ_CHUNK)];
