@@ -20,27 +20,23 @@ pub(crate) struct Fates<'a> {
 impl Fates<'_> {
     /// A message became ours.
     pub(crate) fn queued(self, id: ItemId, from: &ReversePath, to: usize, size: u64) {
-        let Self {
-            client,
-            helo,
-            metrics,
-        } = self;
-        metrics.messages.inc();
-        metrics.recipients.inc_by(to as u64);
-        metrics.octets.inc_by(size);
-        tracing::info!(target: "mail", %id, from = %from, to, size, %client, helo, "queued");
+        self.metrics.messages.inc();
+        self.metrics.recipients.inc_by(to as u64);
+        self.metrics.octets.inc_by(size);
+        tracing::info!(
+            target: "mail", %id, from = %from, to, size,
+            client = %self.client, helo = self.helo, "queued"
+        );
     }
 
     /// A command was refused before there was a sender, or by the machine.
     pub(crate) fn refused(self, command: &str, reply: &Reply) {
-        let Self {
-            client,
-            helo,
-            metrics,
-        } = self;
         let code = reply.code();
-        metrics.refused(command, reply);
-        tracing::info!(target: "mail", command, code, reply = %reply, %client, helo, "refused");
+        self.metrics.refused(command, reply);
+        tracing::info!(
+            target: "mail", command, code, reply = %reply,
+            client = %self.client, helo = self.helo, "refused"
+        );
     }
 
     /// MAIL was refused, or the message itself.
@@ -51,15 +47,11 @@ impl Fates<'_> {
         reply: &Reply,
         why: &dyn std::fmt::Display,
     ) {
-        let Self {
-            client,
-            helo,
-            metrics,
-        } = self;
         let code = reply.code();
-        metrics.refused(command, reply);
+        self.metrics.refused(command, reply);
         tracing::info!(
-            target: "mail", command, code, %why, from = %from, %client, helo, "refused"
+            target: "mail", command, code, %why, from = %from,
+            client = %self.client, helo = self.helo, "refused"
         );
     }
 
@@ -71,16 +63,11 @@ impl Fates<'_> {
         reply: &Reply,
         why: &dyn std::fmt::Display,
     ) {
-        let Self {
-            client,
-            helo,
-            metrics,
-        } = self;
         let code = reply.code();
-        metrics.refused("RCPT", reply);
+        self.metrics.refused("RCPT", reply);
         tracing::info!(
-            target: "mail", command = "RCPT", code, %why, from = %from, to = %to, %client, helo,
-            "refused"
+            target: "mail", command = "RCPT", code, %why, from = %from, to = %to,
+            client = %self.client, helo = self.helo, "refused"
         );
     }
 }

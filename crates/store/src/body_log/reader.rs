@@ -115,7 +115,8 @@ impl OpenBody {
         let mut chunk = buffer(self.place.length);
         while done < self.place.length {
             let left = usize::try_from(self.place.length - done).unwrap_or(READ_CHUNK);
-            let piece = &mut chunk[..left.min(READ_CHUNK)];
+            let take = left.min(chunk.len());
+            let piece = &mut chunk[..take];
             self.file
                 .read_exact_at(piece, self.place.at.saturating_add(done))?;
             crc = crc32c::crc32c_append(crc, piece);

@@ -62,7 +62,8 @@ fn bring_down(file: &dyn DiskFile, mut at: u64, end: u64) -> std::io::Result<()>
     let mut chunk = buffer(end.saturating_sub(at));
     while at < end {
         let left = usize::try_from(end - at).unwrap_or(READ_CHUNK);
-        let piece = &mut chunk[..left.min(READ_CHUNK)];
+        let take = left.min(chunk.len());
+        let piece = &mut chunk[..take];
         file.read_exact_at(piece, at)?;
         file.write_all_at(piece, at)?;
         at += piece.len() as u64;
