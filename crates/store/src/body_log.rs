@@ -98,8 +98,27 @@ pub(crate) struct OpenSegment {
     pub(crate) id: i64,
     pub(crate) file: Arc<dyn DiskFile>,
     pub(crate) end: u64,
+    /// Up to here the file has room.
+    pub(crate) reserved: u64,
     /// A commit has named it: only then a start looks into it.
     pub(crate) named: bool,
+}
+
+impl OpenSegment {
+    /// Takes room for what comes behind the end, for much more than is needed: a sync that does not
+    /// make the file longer costs half. Where there is none to be had the write will tell.
+    fn reserve(&mut self, octets: u64) {
+        let needed = self.end + octets;
+        if needed > self.reserved {
+            self.reserved = needed + ROOM_AHEAD;
+            let _ = self.file.reserve(self.reserved);
+        }
+    }
+
+    /// Nothing more comes: gives back what was too much.
+    fn give_back(&self) {
+        let _ = self.file.cut(self.end);
+    }
 }
 
 impl BodyLog {
@@ -134,7 +153,10 @@ impl BodyLog {
 
     /// Goes on with a new segment.
     pub(crate) fn turn_over(&mut self) -> Result<(), AppendError> {
-        self.open = Some(create_segment(&*self.disk, &self.numbers)?);
+        let new = create_segment(&*self.disk, &self.numbers)?;
+        if let Some(full) = self.open.replace(new) {
+            full.give_back();
+        }
         Ok(())
     }
 
@@ -179,13 +201,14 @@ impl BodyLog {
     /// Writes a sheet behind the end and forces it down, or nothing of it counts.
     pub(crate) fn write(&mut self, sheet: &Sheet) -> Result<(), AppendError> {
         let open = self.open.as_mut().ok_or_else(no_segment)?;
+        open.reserve(sheet.octets.len() as u64);
         open.file
             .write_all_at(&sheet.octets, open.end)
             .map_err(AppendError::Write)?;
         if let Err(error) = open.file.sync_data() {
             let segment = open.id;
             // As far as that goes: a start should not find what nobody was promised.
-            let _ = open.file.cut(open.end);
+            open.give_back();
             self.open = None;
             return Err(AppendError::Sync { segment, error });
         }
@@ -285,6 +308,7 @@ pub(crate) fn create_segment(
         id,
         file,
         end: header.len() as u64,
+        reserved: header.len() as u64,
         named: false,
     })
 }
@@ -317,6 +341,8 @@ pub(crate) fn adopt_draft(
     })
 }
 
+/// Room that is taken ahead of what is written, in octets.
+const ROOM_AHEAD: u64 = 4 * 1024 * 1024;
 /// A sheet with more room than this is not kept, in octets.
 const PAPER_MAX: usize = 2 * TURN_OCTETS_MAX;
 /// Where the body starts in a draft file, and so in a segment of one body.
@@ -416,6 +442,40 @@ mod tests {
             assert_eq!(disk.list().unwrap(), Vec::<String>::new(), "{fault:?}");
             append(&mut log, "y").unwrap();
         }
+    }
+
+    #[test]
+    fn room_is_taken_ahead_and_what_is_left_of_it_given_back() {
+        let disk = MemoryDisk::default();
+        let mut log = log(&disk);
+        let len = |segment| {
+            let file = disk.open(&segment_name(segment)).unwrap();
+            file.length().unwrap()
+        };
+        let first = append(&mut log, "first").unwrap();
+        assert_eq!(len(1), first.end() + ROOM_AHEAD);
+        let second = append(&mut log, "second").unwrap();
+        assert_eq!(len(1), first.end() + ROOM_AHEAD);
+        log.turn_over().unwrap();
+        assert_eq!(len(1), second.end());
+        disk.cut_power();
+        assert_eq!(read(&disk, second), "second");
+    }
+
+    #[test]
+    fn where_there_is_no_room_ahead_it_goes_on_without() {
+        let disk = MemoryDisk::default();
+        let mut log = log(&disk);
+        log.turn_over().unwrap();
+        disk.inject(Fault::Reserve(95));
+        let first = append(&mut log, "first").unwrap();
+        let second = append(&mut log, "second").unwrap();
+        disk.cut_power();
+        for (place, text) in [(first, "first"), (second, "second")] {
+            assert_eq!(read(&disk, place), text);
+        }
+        let file = disk.open(&segment_name(1)).unwrap();
+        assert_eq!(file.length().unwrap(), second.end());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub trait DiskFile: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Its length in octets.
     fn length(&self) -> io::Result<u64>;
+    /// Takes room, so that the file is at least so long; behind what was written it reads as zeros.
+    fn reserve(&self, len: u64) -> io::Result<()>;
     /// Cuts it to a length.
     fn cut(&self, len: u64) -> io::Result<()>;
 }
@@ -133,6 +135,11 @@ impl DiskFile for File {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        let all = rustix::fs::FallocateFlags::empty();
+        Ok(rustix::fs::fallocate(self, all, 0, len)?)
     }
 
     fn cut(&self, len: u64) -> io::Result<()> {

@@ -116,6 +116,10 @@ impl DiskFile for Content {
         Ok(self.0.len() as u64)
     }
 
+    fn reserve(&self, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
     fn cut(&self, _: u64) -> io::Result<()> {
         Err(io::ErrorKind::ReadOnlyFilesystem.into())
     }

@@ -14,6 +14,7 @@ mod crash;
 mod faults;
 mod file;
 mod names;
+mod octets;
 #[cfg(test)]
 mod tests;
 

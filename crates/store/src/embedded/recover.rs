@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mailtypes::Timestamp;
 use rusqlite::Connection;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::OpenError;
 use super::journal::redo::ReplayError;
@@ -99,11 +99,8 @@ fn open_tail(
                     remove_dead(disk, segment)?;
                 }
                 if len > end {
-                    info!(
-                        segment = id,
-                        octets = len - end,
-                        "cutting a tail that no commit names"
-                    );
+                    // Room that was taken ahead, and perhaps what nobody was promised.
+                    debug!(segment = id, octets = len - end, "cutting the tail");
                     file.cut(end)?;
                 }
                 if end < SEGMENT_LEN_MAX && found.is_none() {
@@ -111,6 +108,7 @@ fn open_tail(
                         id,
                         file,
                         end,
+                        reserved: end,
                         named: true,
                     });
                     continue;

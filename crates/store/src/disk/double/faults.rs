@@ -12,6 +12,8 @@ pub enum Fault {
     Write(i32),
     /// Half of a write is done.
     ShortWrite,
+    /// Room cannot be taken: this error number.
+    Reserve(i32),
     /// A sync of a file fails with this error number.
     Sync(i32),
     /// Making a file fails with this error number.
@@ -24,6 +26,7 @@ impl Fault {
     fn step(self) -> Step {
         match self {
             Self::Write(_) | Self::ShortWrite => Step::Write,
+            Self::Reserve(_) => Step::Reserve,
             Self::Sync(_) => Step::Sync,
             Self::Create(_) => Step::Create,
             Self::SyncFolder(_) => Step::SyncFolder,
@@ -33,6 +36,7 @@ impl Fault {
     fn trouble(self) -> Trouble {
         let (errno, half) = match self {
             Self::Write(errno)
+            | Self::Reserve(errno)
             | Self::Sync(errno)
             | Self::Create(errno)
             | Self::SyncFolder(errno) => (errno, false),
@@ -50,7 +54,7 @@ impl Fault {
 /// How often calls fail by chance: one in so many; 0 for never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Odds {
-    /// Of writes; half of what should be written may be.
+    /// Of writes; half of what should be written may be. And of taking room.
     pub write: u32,
     /// Of syncs of files.
     pub sync: u32,
@@ -74,6 +78,8 @@ pub(super) enum Step {
     Look,
     /// A file is written.
     Write,
+    /// Room is taken for a file.
+    Reserve,
     /// A file is synced.
     Sync,
     /// A file is made shorter.
@@ -170,7 +176,7 @@ impl Faults {
 
     fn by_chance(&self, step: Step, rng: &mut SmallRng) -> Result<(), Met> {
         let one_in = match step {
-            Step::Write => self.odds.write,
+            Step::Write | Step::Reserve => self.odds.write,
             Step::Sync => self.odds.sync,
             Step::Create | Step::SyncFolder => self.odds.folder,
             Step::Look | Step::Cut | Step::Rename | Step::Remove => 0,

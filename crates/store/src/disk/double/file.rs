@@ -7,6 +7,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 
 use super::faults::{EIO, ENOSPC, Lie, Step};
+use super::octets::Octets;
 use super::{DiskFile, MemoryDisk, State};
 
 /// A file of a disk in memory.
@@ -18,8 +19,8 @@ pub(super) struct MemoryFile {
 /// Octets as they are, and as a power cut leaves them.
 #[derive(Clone, Default)]
 pub(super) struct Content {
-    pub(super) now: Vec<u8>,
-    pub(super) durable: Vec<u8>,
+    pub(super) now: Octets,
+    pub(super) durable: Octets,
     /// What was changed since the last sync, in order.
     pub(super) pending: Vec<Change>,
 }
@@ -28,6 +29,7 @@ pub(super) struct Content {
 #[derive(Clone)]
 pub(super) enum Change {
     Written(usize, Vec<u8>),
+    Reserved(usize),
     Cut(usize),
 }
 
@@ -43,15 +45,16 @@ pub(super) enum Chance {
 }
 
 impl Change {
-    fn make(&self, octets: &mut Vec<u8>) {
+    fn make(&self, octets: &mut Octets) {
         match self {
-            Self::Written(offset, bytes) => put(octets, *offset, bytes),
-            Self::Cut(len) => octets.truncate(*len),
+            Self::Written(offset, bytes) => octets.put(*offset, bytes),
+            Self::Reserved(len) => octets.reserve(*len),
+            Self::Cut(len) => octets.cut(*len),
         }
     }
 
     /// Makes as much of it as chance has it: blocks of a write in any order.
-    fn tear(&self, octets: &mut Vec<u8>, rng: &mut SmallRng) {
+    fn tear(&self, octets: &mut Octets, rng: &mut SmallRng) {
         match self {
             Self::Written(offset, bytes) => {
                 let mut at = *offset;
@@ -60,23 +63,15 @@ impl Change {
                     let next = (at / BLOCK_LEN + 1) * BLOCK_LEN;
                     let next = next.min(end);
                     if rng.random() {
-                        put(octets, at, &bytes[at - offset..next - offset]);
+                        octets.put(at, &bytes[at - offset..next - offset]);
                     }
                     at = next;
                 }
             }
-            Self::Cut(_) if rng.random() => self.make(octets),
-            Self::Cut(_) => {}
+            Self::Reserved(_) | Self::Cut(_) if rng.random() => self.make(octets),
+            Self::Reserved(_) | Self::Cut(_) => {}
         }
     }
-}
-
-fn put(octets: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
-    let end = offset + bytes.len();
-    if octets.len() < end {
-        octets.resize(end, 0);
-    }
-    octets[offset..end].copy_from_slice(bytes);
 }
 
 impl Content {
@@ -99,9 +94,7 @@ impl Content {
 
     pub(super) fn flip_bit(&mut self, offset: usize) {
         for octets in [&mut self.now, &mut self.durable] {
-            if let Some(octet) = octets.get_mut(offset) {
-                *octet ^= 1;
-            }
+            octets.flip_bit(offset);
         }
     }
 
@@ -182,10 +175,11 @@ impl DiskFile for MemoryFile {
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         self.disk.step(Step::Look)?;
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let content = self.content();
-        let part = content.now.get(offset..offset + bytes.len());
-        bytes.copy_from_slice(part.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        if self.content().now.get(bytes, offset) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -222,6 +216,16 @@ impl DiskFile for MemoryFile {
     fn length(&self) -> io::Result<u64> {
         self.disk.step(Step::Look)?;
         Ok(self.content().now.len() as u64)
+    }
+
+    fn reserve(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.disk.step(Step::Reserve)?;
+        if self.disk.state().full && len > self.content().now.len() {
+            return Err(io::Error::from_raw_os_error(ENOSPC));
+        }
+        self.content().change(Change::Reserved(len));
+        self.disk.stepped()
     }
 
     fn cut(&self, len: u64) -> io::Result<()> {

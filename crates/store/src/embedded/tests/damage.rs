@@ -59,8 +59,11 @@ async fn a_damaged_record_header_is_found_too() {
 async fn a_torn_tail_is_cut_and_strays_are_removed() {
     let rig = Rig::new();
     let id = rig.accept(b"body").await;
+    // A start gives back what room was taken ahead: now the file ends where its records do.
+    let rig = rig.crash(false);
     let file = rig.disk.open(&segment_name(1)).unwrap();
     let end = file.length().unwrap();
+    assert!(end < 1000);
     file.write_all_at(b"half a record", end).unwrap();
     file.sync_data().unwrap();
     rig.disk.create("draft-X").unwrap();
