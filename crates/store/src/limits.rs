@@ -61,6 +61,8 @@ pub const HISTORY_AGE: Duration = Duration::from_hours(30 * 24);
 pub const HISTORY_ITEMS_MAX: u64 = 10_000_000;
 /// A closed segment with less than this share of live octets is rewritten, in percent.
 pub const COMPACT_BELOW_PERCENT: u64 = 50;
+/// It waits so long for that: what passes through is gone by then, and the whole segment with it.
+pub const COMPACT_AFTER: Duration = Duration::from_mins(2);
 /// How often housekeeping looks for something to do.
 pub const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(10);
 /// Octets read from the body log at a time.

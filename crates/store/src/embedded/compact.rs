@@ -3,6 +3,7 @@
 //! Readers that hold the old file keep it; readers that come late find the new place.
 
 use std::io;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -18,12 +19,18 @@ use crate::limits::{COMPACT_BELOW_PERCENT, READ_CHUNK, SEGMENT_LEN_MAX};
 
 /// Rewrites the deadest segment, if one is dead enough.
 pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
-    let Some(segment) = candidate(keeper)? else {
+    let space = keeper.disk.space().map_err(|e| StoreError::from_io(&e))?;
+    let room = space.for_new_mail();
+    let after = if room < SCARCE {
+        Duration::ZERO
+    } else {
+        keeper.compact_after
+    };
+    let Some(segment) = candidate(keeper, after)? else {
         return Ok(());
     };
     // The copy must not eat the reserve.
-    let space = keeper.disk.space().map_err(|e| StoreError::from_io(&e))?;
-    if space.for_new_mail() < 2 * SEGMENT_LEN_MAX {
+    if room < 2 * SEGMENT_LEN_MAX {
         return Ok(());
     }
     let bodies = live_bodies(keeper, segment)?;
@@ -87,19 +94,24 @@ fn relocate(keeper: &Housekeeper, moves: &[Move], copy: &OpenSegment) -> Result<
     Ok(())
 }
 
-fn candidate(keeper: &Housekeeper) -> rusqlite::Result<Option<i64>> {
+/// The deadest segment of those that have been mostly dead for long enough. What passes through leaves a
+/// segment within moments: most of them die as a whole before it is worth while to copy the rest.
+fn candidate(keeper: &Housekeeper, after: Duration) -> rusqlite::Result<Option<i64>> {
     let mut query = keeper.db.prepare_cached(
         "SELECT id FROM segment WHERE closed = 1 AND live > 0 AND live * 100 < end * ?
          ORDER BY live * 1.0 / end",
     )?;
-    let mut rows = query.query([COMPACT_BELOW_PERCENT.cast_signed()])?;
-    while let Some(row) = rows.next()? {
-        let segment = row.get(0)?;
-        if !keeper.given_up.borrow().contains(&segment) {
-            return Ok(Some(segment));
-        }
+    let found = query.query_map([COMPACT_BELOW_PERCENT.cast_signed()], |row| row.get(0))?;
+    let mut found: Vec<i64> = found.collect::<Result<_, _>>()?;
+    found.retain(|segment| !keeper.given_up.borrow().contains(segment));
+    let now = (keeper.clock)();
+    let mut since = keeper.mostly_dead.borrow_mut();
+    since.retain(|segment, _| found.contains(segment));
+    for segment in &found {
+        since.entry(*segment).or_insert(now);
     }
-    Ok(None)
+    let long_enough = |segment: &i64| now.since(since[segment]) >= after;
+    Ok(found.into_iter().find(long_enough))
 }
 
 fn live_bodies(keeper: &Housekeeper, segment: i64) -> rusqlite::Result<Vec<(i64, Place)>> {
@@ -194,3 +206,5 @@ impl Stuck {
 }
 
 const MOVES_PER_TURN: usize = 500;
+/// With less room than this for new mail nothing waits to be compacted, in octets.
+const SCARCE: u64 = 32 * SEGMENT_LEN_MAX;

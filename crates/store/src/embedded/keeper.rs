@@ -1,10 +1,12 @@
 //! What housekeeping works with.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use mailtypes::Timestamp;
 use rusqlite::Connection;
 
 use super::handle::WriterHandle;
@@ -22,6 +24,10 @@ pub(crate) struct Housekeeper {
     pub(crate) clock: Clock,
     /// Segments that could not be compacted: damage is reported, not tried over and over.
     pub(crate) given_up: RefCell<BTreeSet<i64>>,
+    /// Segments that could be compacted, and since when.
+    pub(crate) mostly_dead: RefCell<BTreeMap<i64, Timestamp>>,
+    /// How long they wait for that.
+    pub(crate) compact_after: Duration,
 }
 
 /// Waits for the writer from a thread that has no runtime.

@@ -1,5 +1,6 @@
 //! The parts of a store are started: with threads of their own, or without.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::{OpenError, Options, checkpoint, database, housekeeping, keeper, writ
 use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;
 use crate::draft::Drafts;
-use crate::limits::READERS;
+use crate::limits::{COMPACT_AFTER, READERS};
 use crate::metrics::{Metrics, Timing};
 use crate::pool::Pool;
 
@@ -93,7 +94,9 @@ pub(super) fn housekeeping(
         numbers: numbers.clone(),
         bodies: bodies.clone(),
         clock: Arc::clone(&options.clock),
-        given_up: std::cell::RefCell::default(),
+        given_up: RefCell::default(),
+        mostly_dead: RefCell::default(),
+        compact_after: COMPACT_AFTER,
     };
     Ok(Some(housekeeping::Housekeeping::start(keeper)?))
 }

@@ -1,6 +1,7 @@
 //! Segments, stories and accounts that go.
 
 use super::*;
+use crate::limits::{COMPACT_AFTER, DISK_RESERVE, SEGMENT_LEN_MAX};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_without_live_bodies_is_unlinked() {
@@ -46,6 +47,39 @@ async fn a_mostly_dead_segment_is_rewritten() {
     let rig = rig.crash(true);
     assert_eq!(rig.read(kept).await.unwrap(), b"kept");
     rig.assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mostly_dead_segment_has_time_to_die_by_itself_unless_room_is_scarce() {
+    for free in [None, Some(DISK_RESERVE + 10 * SEGMENT_LEN_MAX)] {
+        let rig = Rig::new();
+        rig.accept(b"kept").await;
+        let dead = rig.accept(&[b'x'; 1000]).await;
+        let rig = rig.end_segment();
+        rig.store
+            .operate(crate::Action::Remove, dead, None, "test")
+            .await
+            .unwrap();
+        let mut keeper = rig.keeper();
+        keeper.compact_after = COMPACT_AFTER;
+        if let Some(free) = free {
+            rig.disk.set_free(free);
+        }
+        let (disk, millis) = (rig.disk.clone(), Arc::clone(&rig.millis));
+        let stays = tokio::task::spawn_blocking(move || {
+            let half = i64::try_from(COMPACT_AFTER.as_millis()).unwrap() / 2;
+            [0, half, half].map(|passes| {
+                millis.fetch_add(passes, Ordering::Relaxed);
+                keeper.round(false).unwrap();
+                disk.list().unwrap().contains(&segment_name(1))
+            })
+        });
+        let expected = match free {
+            None => [true, true, false],
+            Some(_) => [false, false, false],
+        };
+        assert_eq!(stays.await.unwrap(), expected, "{free:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
