@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write;
 
 use mailtypes::EnhancedCode;
 
@@ -90,13 +91,12 @@ impl Reply {
         let last = self.lines.len().saturating_sub(1);
         for (n, line) in self.lines.iter().enumerate() {
             let mark = if n == last { ' ' } else { '-' };
-            let start = match self.enhanced {
-                Some(enhanced) => format!("{}{mark}{enhanced} ", self.code),
-                None => format!("{}{mark}", self.code),
+            out.reserve(CODES_LEN + line.len());
+            // Writing into a vector does not fail.
+            let _ = match self.enhanced {
+                Some(enhanced) => write!(out, "{}{mark}{enhanced} {line}\r\n", self.code),
+                None => write!(out, "{}{mark}{line}\r\n", self.code),
             };
-            out.extend_from_slice(start.as_bytes());
-            out.extend_from_slice(line.as_bytes());
-            out.extend_from_slice(b"\r\n");
         }
     }
 
@@ -146,8 +146,9 @@ impl fmt::Display for Reply {
     }
 }
 
-/// What is left of a line behind `550-5.999.999 ` and before CRLF.
-const TEXT_LEN_MAX: usize = REPLY_LINE_LEN_MAX - "550-5.999.999 \r\n".len();
+/// What stands around the text of a line, at most.
+const CODES_LEN: usize = "550-5.999.999 \r\n".len();
+const TEXT_LEN_MAX: usize = REPLY_LINE_LEN_MAX - CODES_LEN;
 
 #[cfg(test)]
 mod tests {

@@ -174,8 +174,11 @@ fn enhanced(code: u16, text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
 /// Text that can go into a log or a report, whatever it was.
 fn printable(octets: &[u8], len_max: usize) -> String {
     let octets = &octets[..octets.len().min(len_max)];
-    String::from_utf8_lossy(octets)
-        .chars()
+    let text = String::from_utf8_lossy(octets);
+    if !text.contains(char::is_control) {
+        return text.into_owned();
+    }
+    text.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()
 }
