@@ -167,11 +167,12 @@ fn connect(path: &Path, cache: i64) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// Pages that the writer keeps in memory; SQLite takes KiB as negative numbers.
-const WRITER_CACHE: i64 = -32 * 1024;
-/// And each reader: one long list would fill more and never give it back. What a reader does not
-/// have, the system has.
-const READER_CACHE: i64 = -4 * 1024;
+/// Pages that the writer keeps in memory; SQLite takes KiB as negative numbers. They fill up with a
+/// growing database: more would be memory that creeps up for days and saves little, for what is not
+/// in here the system has.
+const WRITER_CACHE: i64 = -8 * 1024;
+/// And each reader: one long list would fill more and never give it back.
+const READER_CACHE: i64 = -1024;
 /// Octets of a page. Each commit writes the last page of a dozen indexes whole: small pages cost a
 /// message a fifth less writing than SQLite's usual 4096, and no time.
 const PAGE_LEN: u32 = 2048;
