@@ -30,9 +30,9 @@ def body(rig):
 def by_itself(rig):
     server = rig.server("itself")
     server.start()
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    rig.check(re.search(r"Seccomp:\s+2", status) is not None, "a filter of system calls is in force")
-    rig.check(re.search(r"NoNewPrivs:\s+1", status) is not None, "no new privileges")
+    threads = [path.read_text() for path in Path(f"/proc/{server.process.pid}/task").glob("*/status")]
+    rig.check(all(re.search(r"Seccomp:\s+2", status) for status in threads), "a filter of system calls is in force")
+    rig.check(all(re.search(r"NoNewPrivs:\s+1", status) for status in threads), "no new privileges")
     works(rig, server, "by itself")
     said = server.log.read_text(errors="replace")
     confined = 'sandboxed files="confined" calls="denied"' in said
