@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, RulesetStatus,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
 };
 
 /// What is in force.
@@ -37,13 +37,18 @@ pub(super) fn confine(data: &Path, config: Option<&Path>) -> Files {
     match restrict(data, config) {
         Ok(RulesetStatus::FullyEnforced) => Files::Confined,
         Ok(RulesetStatus::PartiallyEnforced) => Files::Partly,
-        Ok(RulesetStatus::NotEnforced) => Files::Open("the kernel has no Landlock".to_owned()),
+        Ok(RulesetStatus::NotEnforced) => Files::Open(NO_LANDLOCK.to_owned()),
         Err(error) => Files::Open(error.to_string()),
     }
 }
 
 fn restrict(data: &Path, config: Option<&Path>) -> Result<RulesetStatus, RulesetError> {
     let mut rules = Ruleset::default()
+        // Linux 5.13 to 5.18 would let no file move from one folder to another, as each delivery into
+        // a Maildir does: there it is better to have nothing than half of it.
+        .set_compatibility(CompatLevel::SoftRequirement)
+        .handle_access(AccessFs::Refer)?
+        .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .create()?;
     let write = AccessFs::from_all(NEWEST)
@@ -102,6 +107,8 @@ fn places_of(config: &Path) -> Vec<PathBuf> {
         .map(Path::to_owned)
         .collect()
 }
+
+const NO_LANDLOCK: &str = "the kernel has no Landlock that serves us (Linux 5.19)";
 
 /// What this program was written with. Older kernels give what they have of it.
 const NEWEST: ABI = ABI::V5;
