@@ -48,9 +48,9 @@ impl Default for Metrics {
         let metrics = Self {
             attempts: Family::default(),
             reports: Family::default(),
-            // From a millisecond to six days.
+            // From a millisecond to twelve days: longer than a message lives.
             delay: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.001, 4.0, 15))
+                Histogram::new(exponential_buckets(0.001, 4.0, 16))
             }),
             phases: Phases::default(),
         };
