@@ -208,6 +208,16 @@ pub enum OpenError {
     Journal(String),
 }
 
+/// That of the bodies, and that of the database: `bodies` may be a link to another one. Another disk
+/// than a real one is both.
+fn disks(folder: &Path, options: &Options) -> Result<(Arc<dyn Disk>, Arc<dyn Disk>), OpenError> {
+    if let Some(disk) = &options.disk {
+        return Ok((Arc::clone(disk), Arc::clone(disk)));
+    }
+    let bodies = RealDisk::open(&folder.join("bodies"))?;
+    Ok((Arc::new(bodies), Arc::new(RealDisk::open(folder)?)))
+}
+
 fn holder(holder: &LockHolder) -> String {
     holder
         .pid
@@ -226,11 +236,8 @@ impl Embedded {
         let standing = upgrade::Standing::of(&path)?;
         standing.check_schema(options.upgrade)?;
         lock.sign(folder)?;
-        let disk: Arc<dyn Disk> = match &options.disk {
-            Some(disk) => Arc::clone(disk),
-            None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
-        };
-        standing.check_room(folder, &*disk)?;
+        let (disk, below) = disks(folder, &options)?;
+        standing.check_room(folder, &*below)?;
         folder::make_private(folder, &path)?;
         let now = (options.clock)();
         let mut db = database::connect_known(&path)?;
@@ -239,7 +246,7 @@ impl Embedded {
             numbers,
             repeated,
             upgraded,
-        } = upgrade::ready(&mut db, folder, &disk, now)?;
+        } = upgrade::ready(&mut db, folder, &disk, &*below, now)?;
         database::shorten_waits(&db, now)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)
