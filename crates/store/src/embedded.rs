@@ -169,7 +169,8 @@ pub enum OpenError {
         /// That of this program.
         known: u32,
     },
-    /// An upgrade wants more room on the disk than there is. Nothing was changed.
+    /// An upgrade wants more room on the disk than there is. Nothing was changed; or, where a copy of
+    /// another day let it pass the first look, nothing but what a start of the old program does too.
     #[error(
         "the upgrade of the data folder from schema {found} copies the database first: it needs \
          {needed} octets on the disk, and {free} are free"
@@ -182,7 +183,8 @@ pub enum OpenError {
         /// Octets that there are.
         free: u64,
     },
-    /// The copy that an upgrade makes first was not made. Nothing was changed.
+    /// The copy that an upgrade makes first was not made. Nothing was changed but what a start of the
+    /// old program does too.
     #[error("the copy {path} before the upgrade could not be made: {error}", path = path.display())]
     NoBackup {
         /// The copy.

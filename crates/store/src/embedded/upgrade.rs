@@ -3,7 +3,8 @@
 //!
 //! The order of it, and why a death at any point loses nothing:
 //!
-//! 1. The schema and the room on the disk are looked at. A refusal has changed no file.
+//! 1. The schema and the room on the disk are looked at. A refusal has changed no file. (One for want
+//!    of room may come as late as 4, when a copy of another day is there.)
 //! 2. The journal is repeated under the old schema, as the old program's own next start would have
 //!    done, for its entries speak the language of that schema.
 //! 3. The open segment is closed. What the new program promises goes into segments that the copy

@@ -144,6 +144,32 @@ fn an_upgrade_without_room_changes_nothing() {
     }
 }
 
+/// The first look takes a copy that is there for the one that it needs.
+#[test]
+fn without_room_beside_a_copy_of_another_day_the_schema_stays() {
+    for schema in old() {
+        let folder = folder_of(schema);
+        let db = folder.path().join("postrider.db");
+        let copy = format!("postrider.db.schema-{schema}.backup");
+        std::fs::write(folder.path().join(copy), "mine").unwrap();
+        let len = std::fs::metadata(&db).unwrap().len();
+        let with_free = |free| Options {
+            disk: Some(Arc::new(Small::of(folder.path(), free))),
+            ..options()
+        };
+        let refused = refusal(folder.path(), with_free(len + 16 * 1024 * 1024));
+        assert!(matches!(refused, OpenError::NoRoom { .. }), "{refused}");
+        let left = rusqlite::Connection::open(&db).unwrap();
+        let version: u32 = left
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, schema);
+        drop(left);
+        let store = Embedded::open(folder.path(), options()).unwrap();
+        assert!(store.upgraded().is_some());
+    }
+}
+
 /// The bodies may lie on another disk than the database and its copy.
 #[test]
 fn the_room_for_a_copy_is_that_beside_the_database() {
