@@ -210,14 +210,27 @@ pub enum OpenError {
     Journal(String),
 }
 
-/// That of the bodies, and that of the database: `bodies` may be a link to another one. Another disk
-/// than a real one is both.
-fn disks(folder: &Path, options: &Options) -> Result<(Arc<dyn Disk>, Arc<dyn Disk>), OpenError> {
-    if let Some(disk) = &options.disk {
-        return Ok((Arc::clone(disk), Arc::clone(disk)));
+/// The folder `bodies` may be a link to another disk.
+struct Disks {
+    bodies: Arc<dyn Disk>,
+    /// That of the database.
+    below: Arc<dyn Disk>,
+}
+
+impl Disks {
+    /// One that the options name is both.
+    fn of(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        if let Some(disk) = &options.disk {
+            return Ok(Self {
+                bodies: Arc::clone(disk),
+                below: Arc::clone(disk),
+            });
+        }
+        Ok(Self {
+            bodies: Arc::new(RealDisk::open(&folder.join("bodies"))?),
+            below: Arc::new(RealDisk::open(folder)?),
+        })
     }
-    let bodies = RealDisk::open(&folder.join("bodies"))?;
-    Ok((Arc::new(bodies), Arc::new(RealDisk::open(folder)?)))
 }
 
 fn holder(holder: &LockHolder) -> String {
@@ -238,7 +251,10 @@ impl Embedded {
         let standing = upgrade::Standing::of(&path)?;
         standing.check_schema(options.upgrade)?;
         lock.sign(folder)?;
-        let (disk, below) = disks(folder, &options)?;
+        let Disks {
+            bodies: disk,
+            below,
+        } = Disks::of(folder, &options)?;
         standing.check_room(folder, &*below)?;
         folder::make_private(folder, &path)?;
         let now = (options.clock)();
