@@ -57,7 +57,8 @@ fn serve(
 ) -> Result<u8, Failure> {
     raise_file_limit();
     // Before the first thread starts: what holds for this one holds for those that it starts.
-    sandbox::enter(&config, Some(&source.path)).tell();
+    let in_force = sandbox::enter(&config, Some(&source.path));
+    in_force.tell();
     let parent_gone = parent.map(watch_parent).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
