@@ -30,13 +30,22 @@ def body(rig):
         dns_servers=[f"127.0.0.1:{free_port()}"],
     )
     server.start()
+    at_start(rig, page(port))
     server.add_account("ann")
     send(server)
     counted(rig, server, port)
     asked_for(rig, page(port))
     seats(rig, port)
     restart_for_another_port(rig, server)
-    rig.cases(16)
+    rig.cases(18)
+
+
+def at_start(rig, values):
+    """An alert on the first crash needs a series that was 0 before it."""
+    attempts = {name: value for name, value in values.items() if "delivery_attempts_total" in name}
+    rig.check(len(attempts) == 15 and not any(attempts.values()), f"attempts of each kind begin at 0 ({sum(attempts.values())} of {len(attempts)})")
+    reports = {name: value for name, value in values.items() if "delivery_reports_total" in name}
+    rig.check(len(reports) == 3 and not any(reports.values()), f"so do reports ({sum(reports.values())} of {len(reports)})")
 
 
 def send(server):

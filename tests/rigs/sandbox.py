@@ -6,13 +6,16 @@ import re
 import signal
 import struct
 import subprocess
+import urllib.request
 from pathlib import Path
 
 from messages import message
 from rig import CannotRun, find_program, main, wait_until
+from server import free_port
 
 UNIT = Path(__file__).resolve().parents[2] / "packaging/postrider.service"
 NUMBERS = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"]
+FORGET = Path("/proc/sys/vm/drop_caches")  # 2: folders and inodes that nobody has open
 EXPOSURE_MAX = 15  # tenths, as `systemd-analyze security` counts them
 PASSWORD = "correct horse battery staple"
 
@@ -28,16 +31,30 @@ def body(rig):
 
 
 def by_itself(rig):
-    server = rig.server("itself")
+    port = free_port()
+    server = rig.server("itself", metrics_listen=f"127.0.0.1:{port}")
     server.start()
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    rig.check(re.search(r"Seccomp:\s+2", status) is not None, "a filter of system calls is in force")
-    rig.check(re.search(r"NoNewPrivs:\s+1", status) is not None, "no new privileges")
+    knows_itself(rig, port)
+    threads = [path.read_text() for path in Path(f"/proc/{server.process.pid}/task").glob("*/status")]
+    rig.check(all(re.search(r"Seccomp:\s+2", status) for status in threads), "a filter of system calls is in force")
+    rig.check(all(re.search(r"NoNewPrivs:\s+1", status) for status in threads), "no new privileges")
     works(rig, server, "by itself")
     said = server.log.read_text(errors="replace")
     confined = 'sandboxed files="confined" calls="denied"' in said
     if not rig.check(confined or "the kernel has no Landlock" in said, "it says what is in force"):
         print(server.log_tail())
+
+
+def knows_itself(rig, port):
+    """What it reads of itself can be read also when the kernel has forgotten the folder and made it anew."""
+    try:
+        FORGET.write_text("2")
+    except OSError as error:
+        rig.note(f"the kernel cannot be made to forget folders here: {error}")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+        names = {line.split()[0] for line in page.read().decode().splitlines()}
+    wanted = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"}
+    rig.check(wanted <= names, f"it knows its memory and processor time (not {sorted(wanted - names)})")
 
 
 def works(rig, server, what):

@@ -29,7 +29,7 @@ struct Page<S> {
     store: S,
     registry: Registry,
     /// One question at a time: a peer that asks without pause shall not keep all readers busy.
-    queue: Mutex<Queue>,
+    queue: Arc<Mutex<Queue>>,
 }
 
 /// Answers on `listener` until it is dropped. A connection has a minute, and there are no more than 16
@@ -40,7 +40,7 @@ pub async fn serve<S: Store>(listener: TcpListener, store: S, mut registry: Regi
     let page = Arc::new(Page {
         store,
         registry,
-        queue: Mutex::new(queue),
+        queue: Arc::new(Mutex::new(queue)),
     });
     let router = Router::new()
         .route("/metrics", get(metrics::<S>))
@@ -79,7 +79,7 @@ async fn converse(stream: TcpStream, router: Router) {
 }
 
 async fn metrics<S: Store>(State(page): State<Arc<Page<S>>>) -> Response {
-    match page.text().await {
+    match text(page).await {
         Ok(text) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             tracing::warn!(error, "metrics cannot be given");
@@ -88,16 +88,18 @@ async fn metrics<S: Store>(State(page): State<Arc<Page<S>>>) -> Response {
     }
 }
 
-impl<S: Store> Page<S> {
-    async fn text(&self) -> Result<String, String> {
-        let queue = self.queue.lock().await;
-        let census = self.store.census().await;
+async fn text<S: Store>(page: Arc<Page<S>>) -> Result<String, String> {
+    let queue = Arc::clone(&page.queue).lock_owned().await;
+    // Whoever asks may hang up meanwhile. Counting goes on then, and keeps its lock until it has ended.
+    let counting = tokio::spawn(async move {
+        let census = page.store.census().await;
         queue.set(&census.map_err(|error| error.to_string())?);
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)
+        prometheus_client::encoding::text::encode(&mut text, &page.registry)
             .map_err(|error| error.to_string())?;
         Ok(text)
-    }
+    });
+    counting.await.map_err(|error| error.to_string())?
 }
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

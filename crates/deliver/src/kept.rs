@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limits::{LATE_MAX, LINES_MAX, OUTCOMES_MAX, SITES_MAX, WAITING_LANE_MAX};
+use crate::limits::{LATE_MAX, LINES_MAX, OUTCOMES_MAX, SITES_MAX, WAITING_LANE_MAX, in_hand_max};
 use crate::shared::Shared;
 use crate::sites::age::Age;
 
@@ -33,6 +33,7 @@ impl Kept {
     #[must_use]
     pub fn beyond(&self, connections: usize) -> Option<String> {
         let lists = [
+            ("recipients in hand", self.in_hand, in_hand_max(connections)),
             ("first attempts", self.waiting_fresh, WAITING_LANE_MAX),
             ("further attempts", self.waiting_again, WAITING_LANE_MAX),
             ("next hops", self.sites, SITES_MAX),
@@ -95,8 +96,8 @@ fn kept<S, R, D>(shared: &Shared<S, R, D>) -> Kept {
     let sites = shared.sites();
     Kept {
         in_hand: sites.in_hand(),
-        waiting_fresh: WAITING_LANE_MAX.saturating_sub(sites.room(Age::Fresh)),
-        waiting_again: WAITING_LANE_MAX.saturating_sub(sites.room(Age::Again)),
+        waiting_fresh: sites.waiting(Age::Fresh),
+        waiting_again: sites.waiting(Age::Again),
         sites: sites.len(),
         lines: sites.lines(),
         workers: sites.workers(),
@@ -119,6 +120,13 @@ mod tests {
         assert_eq!((within.beyond(7), within.left_over()), (None, None));
         let told = within.beyond(6).unwrap();
         assert_eq!(told, "7 workers in memory, and 6 is the limit");
+        let in_hand = |in_hand| Kept {
+            in_hand,
+            ..Kept::default()
+        };
+        assert_eq!(in_hand(in_hand_max(1)).beyond(1), None);
+        let told = in_hand(in_hand_max(1) + 1).beyond(1).unwrap();
+        assert!(told.contains("recipients in hand"), "{told}");
         let left = Kept {
             in_hand: 1,
             ..Kept::default()

@@ -118,6 +118,13 @@ pub const BLAMED_LEN_MAX: usize = 2000;
 pub const OUTCOMES_MAX: usize = 1000;
 /// Outcomes recorded at a time.
 pub const RECORD_AT_ONCE: usize = 256;
+/// Recipients for other servers in hand at a time, with so many connections: those that wait, those that
+/// workers have, those whose outcome is not recorded yet, and those of one look into the queue.
+#[must_use]
+pub const fn in_hand_max(connections: usize) -> usize {
+    let workers = connections * JOBS_AT_ONCE * RECIPIENTS_PER_TRANSACTION;
+    2 * WAITING_LANE_MAX + workers + OUTCOMES_MAX + RECORD_AT_ONCE + WINDOW
+}
 /// Octets of their trails, in one transaction; a longer one goes alone.
 pub const RECORD_OCTETS_MAX: usize = 256 * 1024;
 /// A body up to this size is read before its turn comes, in octets.

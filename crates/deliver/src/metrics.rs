@@ -45,15 +45,17 @@ struct Phase {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self {
+        let metrics = Self {
             attempts: Family::default(),
             reports: Family::default(),
-            // From a millisecond to six days.
+            // From a millisecond to twelve days: longer than a message lives.
             delay: Family::new_with_constructor(|| {
-                Histogram::new(exponential_buckets(0.001, 4.0, 15))
+                Histogram::new(exponential_buckets(0.001, 4.0, 16))
             }),
             phases: Phases::default(),
-        }
+        };
+        metrics.begin();
+        metrics
     }
 }
 
@@ -93,21 +95,38 @@ impl Metrics {
         );
     }
 
+    /// Every series is there before its first event: an alert looks for what has grown, and one that begins
+    /// at 1 has not.
+    fn begin(&self) {
+        for destination in [REMOTE, MAILDIR, MAILBOX] {
+            for outcome in [DELIVERED, DEFERRED, POSTPONED, CRASHED, FAILED] {
+                let _at_0 = self.attempts.get_or_create(&Attempted {
+                    destination,
+                    outcome,
+                });
+            }
+            let _at_0 = self.delay.get_or_create(&Way { destination });
+        }
+        for kind in [FAILURE, DELAY, SUPPRESSED] {
+            let _at_0 = self.reports.get_or_create(&Reported { kind });
+        }
+    }
+
     /// An attempt at one recipient was recorded.
     pub(crate) fn recorded(&self, due: &Due, outcome: &Outcome, now: Timestamp) {
         let outcome = match outcome {
             Outcome::Delivered(_) => return self.delivered(due, now),
-            Outcome::Deferred(..) => "deferred",
-            Outcome::Postponed { .. } => "postponed",
-            Outcome::Crashed(_) => "crashed",
-            Outcome::Failed(_) => "failed",
+            Outcome::Deferred(..) => DEFERRED,
+            Outcome::Postponed { .. } => POSTPONED,
+            Outcome::Crashed(_) => CRASHED,
+            Outcome::Failed(_) => FAILED,
         };
         self.attempted(due, outcome);
     }
 
     /// A recipient has it.
     pub(crate) fn delivered(&self, due: &Due, now: Timestamp) {
-        self.attempted(due, "delivered");
+        self.attempted(due, DELIVERED);
         let took = now.since(due.accepted).as_secs_f64();
         let way = Way {
             destination: destination(due),
@@ -126,15 +145,15 @@ impl Metrics {
     /// A sender is told.
     pub(crate) fn reported(&self, kind: ReportKind) {
         let kind = match kind {
-            ReportKind::Failure => "failure",
-            ReportKind::Delay => "delay",
+            ReportKind::Failure => FAILURE,
+            ReportKind::Delay => DELAY,
         };
         self.reports.get_or_create(&Reported { kind }).inc();
     }
 
     /// Nobody is told of the failures of so many recipients.
     pub(crate) fn suppressed(&self, recipients: usize) {
-        let label = Reported { kind: "suppressed" };
+        let label = Reported { kind: SUPPRESSED };
         self.reports.get_or_create(&label).inc_by(recipients as u64);
     }
 }
@@ -159,9 +178,9 @@ impl Phases {
 
 fn destination(due: &Due) -> &'static str {
     match (due.destination, &due.maildir) {
-        (Destination::Remote, _) => "remote",
-        (Destination::Account(_), Some(_)) => "maildir",
-        (Destination::Account(_), None) => "mailbox",
+        (Destination::Remote, _) => REMOTE,
+        (Destination::Account(_), Some(_)) => MAILDIR,
+        (Destination::Account(_), None) => MAILBOX,
     }
 }
 
@@ -182,9 +201,42 @@ fn phase(command: &str) -> &'static str {
     found.map_or("other", |(_, phase)| phase)
 }
 
+const REMOTE: &str = "remote";
+const MAILDIR: &str = "maildir";
+const MAILBOX: &str = "mailbox";
+
+const DELIVERED: &str = "delivered";
+const DEFERRED: &str = "deferred";
+const POSTPONED: &str = "postponed";
+const CRASHED: &str = "crashed";
+const FAILED: &str = "failed";
+
+const FAILURE: &str = "failure";
+const DELAY: &str = "delay";
+const SUPPRESSED: &str = "suppressed";
+
 #[cfg(test)]
 mod tests {
+    use prometheus_client::encoding::text::encode;
+
     use super::*;
+
+    #[test]
+    fn series_are_there_before_their_first_event() {
+        let mut registry = Registry::default();
+        Metrics::default().register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        for (name, series) in [
+            ("attempts", 3 * 5),
+            ("reports", 3),
+            ("delay_seconds_count", 3),
+        ] {
+            let begins = format!("delivery_{name}");
+            let at_0 = |line: &&str| line.starts_with(&begins) && line.ends_with("} 0");
+            assert_eq!(text.lines().filter(at_0).count(), series, "{text}");
+        }
+    }
 
     #[test]
     fn commands_are_labels_without_what_a_peer_or_sender_chose() {

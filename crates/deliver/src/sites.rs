@@ -114,6 +114,11 @@ impl Sites {
         WAITING_LANE_MAX.saturating_sub(self.waiting[age])
     }
 
+    /// Recipients that wait here.
+    pub(crate) fn waiting(&self, age: Age) -> usize {
+        self.waiting[age]
+    }
+
     /// Recipients in hand, waiting ones with them.
     pub(crate) fn in_hand(&self) -> usize {
         self.in_hand.len()

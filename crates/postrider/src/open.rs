@@ -47,7 +47,7 @@ pub(crate) fn failure(data: &Path, error: &OpenError) -> Failure {
             let short = needed.saturating_sub(*free).div_ceil(MIB);
             let way_out = format!(
                 "make room for {short} MiB more on that disk and start again, or start the \
-                 version that ran last; nothing was changed"
+                 version that ran last, which works on the folder as before"
             );
             Failure::new(code::IOERR, cause, way_out)
         }
@@ -126,7 +126,7 @@ mod tests {
             "104857600 octets",
             "31457281 are free",
             "70 MiB more",
-            "nothing was changed",
+            "works on the folder as before",
         ] {
             assert!(told.contains(wanted), "{wanted}: {told}");
         }

@@ -4,6 +4,7 @@
 //! that it starts. A kernel that knows less of it gets less of it; the log says what is in force.
 //! ADR 12 says why it is done here as well as in the unit of systemd.
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::config::Config;
@@ -17,11 +18,14 @@ mod tests;
 use files::Files;
 pub(crate) use memory::keep_private;
 
-/// What is in force, for one line of the log.
+/// What is in force, for one line of the log. To be kept as long as the process serves.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     files: Files,
     calls: Result<(), String>,
+    /// `/proc/self`. Short of memory the kernel forgets such folders and makes them anew, and a rule does
+    /// not hold for a new one: one that is open stays.
+    _own: Option<File>,
 }
 
 /// Closes what a server never needs. `config` is the file that a reload reads.
@@ -30,6 +34,7 @@ pub(crate) fn enter(config: &Config, file: Option<&Path>) -> Sandbox {
     // A folder must be there to be named; that it cannot be made is told when it is opened.
     let _ = make(data);
     Sandbox {
+        _own: File::open("/proc/self").ok(),
         files: files::confine(data, file),
         calls: calls::deny(),
     }

@@ -149,6 +149,7 @@ impl Server {
                 order = orders.next() => order,
                 ended = &mut self.delivering => return Err(ended_alone("deliverer", ended)),
                 ended = &mut self.control => return Err(ended_alone("control socket", ended)),
+                ended = metrics::ended(&mut self.metrics) => return Err(ended_alone("metrics", ended)),
                 (address, ended) = self.listeners.ended_alone() => {
                     return Err(ended_alone(&format!("listener of {address}"), ended));
                 }

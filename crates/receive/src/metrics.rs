@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
-use proto::smtp::Reply;
+use proto::smtp::{Reply, Verb};
 
 /// Counters of all receivers that share it. A clone counts into the same.
 #[derive(Clone, Debug)]
@@ -89,13 +89,17 @@ impl Metrics {
 
 /// A verb as a label; what a client makes up is all the same.
 fn known(command: &str) -> &'static str {
-    const VERBS: [&str; 12] = [
-        "connect", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "EXPN", "HELP",
-        "QUIT",
-    ];
-    let is = |verb: &&&str| verb.eq_ignore_ascii_case(command);
-    VERBS.iter().find(is).copied().unwrap_or("other")
+    if command == CONNECT {
+        return CONNECT;
+    }
+    match Verb::split(command).0 {
+        Verb::Unknown | Verb::Http(_) => "other",
+        verb => verb.as_str(),
+    }
 }
+
+/// What is refused before a client has said anything.
+pub(crate) const CONNECT: &str = "connect";
 
 #[cfg(test)]
 mod tests {
@@ -106,7 +110,9 @@ mod tests {
     #[test]
     fn verbs_that_clients_make_up_are_one_series() {
         let metrics = Metrics::default();
-        for command in ["XYZZY", "PLUGH", "mail", "MAIL"] {
+        for command in [
+            "XYZZY", "CONNECT", "mail", "MAIL", "AUTH", "auth", "connect", "connect",
+        ] {
             metrics.refused(command, &Reply::new(500, "5.5.2", "no"));
         }
         let mut registry = Registry::default();
@@ -117,8 +123,8 @@ mod tests {
             .lines()
             .filter(|l| l.starts_with("smtp_refusals_total"))
             .collect();
-        assert_eq!(lines.len(), 2, "{text}");
-        for verb in ["other", "MAIL"] {
+        assert_eq!(lines.len(), 4, "{text}");
+        for verb in ["other", "MAIL", "AUTH", "connect"] {
             let wanted = format!("command=\"{verb}\",code=\"500\",status=\"5.5.2\"}} 2");
             assert!(lines.iter().any(|line| line.contains(&wanted)), "{lines:?}");
         }

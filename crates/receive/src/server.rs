@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use crate::deadline::within;
 use crate::limits::{LINGER, STOP_GRACE};
+use crate::metrics::CONNECT;
 use crate::session::Session;
 use crate::shared::{Phase, Shared, current};
 use crate::{Metrics, Settings, traces};
@@ -104,7 +105,7 @@ impl<S: Store> Receiver<S> {
         let mut octets = Vec::new();
         let reply = Reply::new(421, "4.3.2", text);
         reply.write(&mut octets);
-        self.shared.metrics.refused("connect", &reply);
+        self.shared.metrics.refused(CONNECT, &reply);
         let clock = self.shared.clock.clone();
         // A new connection has room for one line: this does not wait for the client.
         sessions.spawn(async move {

@@ -161,7 +161,8 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn audit(&self) -> impl Future<Output = Result<AuditReport, ReadError>> + Send;
 
     /// Counts what lies in the queue and in the body log, in a time that grows with the queue only: a
-    /// million recipients take a tenth of a second.
+    /// million recipients take a tenth of a second. What came in the last moments may be missing: whoever
+    /// watches a store makes it write nothing, and sees it also when it cannot write.
     fn census(&self) -> impl Future<Output = Result<Census, ReadError>> + Send;
 
     /// Reads every body and compares it with its checksum.

@@ -169,7 +169,8 @@ pub enum OpenError {
         /// That of this program.
         known: u32,
     },
-    /// An upgrade wants more room on the disk than there is. Nothing was changed.
+    /// An upgrade wants more room on the disk than there is. Nothing was changed; or, where a copy of
+    /// another day let it pass the first look, nothing but what a start of the old program does too.
     #[error(
         "the upgrade of the data folder from schema {found} copies the database first: it needs \
          {needed} octets on the disk, and {free} are free"
@@ -182,7 +183,8 @@ pub enum OpenError {
         /// Octets that there are.
         free: u64,
     },
-    /// The copy that an upgrade makes first was not made. Nothing was changed.
+    /// The copy that an upgrade makes first was not made. Nothing was changed but what a start of the
+    /// old program does too.
     #[error("the copy {path} before the upgrade could not be made: {error}", path = path.display())]
     NoBackup {
         /// The copy.
@@ -208,6 +210,29 @@ pub enum OpenError {
     Journal(String),
 }
 
+/// The folder `bodies` may be a link to another disk.
+struct Disks {
+    bodies: Arc<dyn Disk>,
+    /// That of the database.
+    below: Arc<dyn Disk>,
+}
+
+impl Disks {
+    /// One that the options name is both.
+    fn of(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        if let Some(disk) = &options.disk {
+            return Ok(Self {
+                bodies: Arc::clone(disk),
+                below: Arc::clone(disk),
+            });
+        }
+        Ok(Self {
+            bodies: Arc::new(RealDisk::open(&folder.join("bodies"))?),
+            below: Arc::new(RealDisk::open(folder)?),
+        })
+    }
+}
+
 fn holder(holder: &LockHolder) -> String {
     holder
         .pid
@@ -226,11 +251,11 @@ impl Embedded {
         let standing = upgrade::Standing::of(&path)?;
         standing.check_schema(options.upgrade)?;
         lock.sign(folder)?;
-        let disk: Arc<dyn Disk> = match &options.disk {
-            Some(disk) => Arc::clone(disk),
-            None => Arc::new(RealDisk::open(&folder.join("bodies"))?),
-        };
-        standing.check_room(folder, &*disk)?;
+        let Disks {
+            bodies: disk,
+            below,
+        } = Disks::of(folder, &options)?;
+        standing.check_room(folder, &*below)?;
         folder::make_private(folder, &path)?;
         let now = (options.clock)();
         let mut db = database::connect_known(&path)?;
@@ -239,7 +264,7 @@ impl Embedded {
             numbers,
             repeated,
             upgraded,
-        } = upgrade::ready(&mut db, folder, &disk, now)?;
+        } = upgrade::ready(&mut db, folder, &disk, &*below, now)?;
         database::shorten_waits(&db, now)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)

@@ -1,4 +1,6 @@
+use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use mailtypes::Timestamp;
 use prometheus_client::metrics::counter::Counter;
@@ -7,11 +9,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
+fn store(folder: &Path) -> Embedded {
+    let now = || Timestamp::from_millis(1_790_000_000_000);
+    Embedded::open(folder, Options::new(Arc::new(now))).unwrap()
+}
+
 /// What a server with an empty queue says to these octets.
 async fn said(octets: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let now = || Timestamp::from_millis(1_790_000_000_000);
-    let store = Embedded::open(folder.path(), Options::new(Arc::new(now))).unwrap();
+    let store = store(folder.path());
     let mut registry = Registry::default();
     let counter: Counter = Counter::default();
     counter.inc();
@@ -41,6 +47,23 @@ async fn the_page_has_what_was_counted_and_what_lies_in_the_queue() {
     ] {
         assert!(page.lines().any(|l| l == line), "{line} in {page}");
     }
+}
+
+/// A client that asks and hangs up, again and again, has the queue counted once at a time.
+#[tokio::test]
+async fn who_hangs_up_does_not_let_the_next_one_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = Arc::new(Page {
+        store: store(folder.path()),
+        registry: Registry::default(),
+        queue: Arc::default(),
+    });
+    let mut asked = Box::pin(text(Arc::clone(&page)));
+    let mut nobody = Context::from_waker(Waker::noop());
+    assert!(asked.as_mut().poll(&mut nobody).is_pending());
+    drop(asked);
+    assert!(page.queue.try_lock().is_err());
+    let _counted = page.queue.lock().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,8 @@
 //! `account add|list|remove|passwd`
 
-use std::io::{BufRead, IsTerminal};
+use std::fs::File;
+use std::io::{ErrorKind, IsTerminal, Read};
+use std::os::fd::AsFd;
 
 use admin::view::AccountView;
 use admin::{Answer, Request, password};
@@ -154,7 +156,9 @@ fn with_password(
 /// Twice from a person, once from a program.
 fn read_password() -> Result<Secret<String>, Failure> {
     if !std::io::stdin().is_terminal() {
-        let line = read_line(std::io::stdin().lock())?;
+        // Not through the buffer of the standard library, which is never overwritten.
+        let stdin = std::io::stdin().as_fd().try_clone_to_owned()?;
+        let line = read_line(File::from(stdin))?;
         let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
         if password.expose().is_empty() {
             let way_out = "pipe one line with the password, or let --generate make one up";
@@ -177,12 +181,59 @@ fn read_password() -> Result<Secret<String>, Failure> {
     Ok(first)
 }
 
-/// One line, in a buffer that never moves: a longer one is cut, and is too long for a password.
-fn read_line(from: impl BufRead) -> std::io::Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(String::with_capacity(LINE_LEN_MAX));
-    from.take(LINE_LEN_MAX as u64).read_line(&mut line)?;
-    Ok(line)
+/// One line, in a buffer that never moves: a longer one is cut, and is too long for a password. What
+/// comes behind it is nobody's.
+fn read_line(mut from: impl Read) -> std::io::Result<Zeroizing<String>> {
+    let mut buffer = Zeroizing::new([0; LINE_LEN_MAX]);
+    let mut len = 0;
+    let end = loop {
+        if let Some(end) = buffer[..len].iter().position(|octet| *octet == b'\n') {
+            break end;
+        }
+        match from.read(&mut buffer[len..]) {
+            Ok(0) => break len,
+            Ok(more) => len += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    };
+    let line = str::from_utf8(&buffer[..end]);
+    let line = line.map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
+    Ok(Zeroizing::new(line.to_owned()))
 }
 
 /// Octets: more than a password may have.
 const LINE_LEN_MAX: usize = 2 * password::PASSWORD_LEN_MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one octet at a time.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let few = into.len().min(1);
+            self.0.read(&mut into[..few])
+        }
+    }
+
+    #[test]
+    fn a_password_is_one_line() {
+        let long = "x".repeat(LINE_LEN_MAX + 1);
+        for (piped, line) in [
+            ("secret\n", "secret"),
+            ("secret\r\nmore\n", "secret\r"),
+            ("no end", "no end"),
+            ("", ""),
+            ("\n", ""),
+            (&long, &long[1..]),
+        ] {
+            assert_eq!(*read_line(piped.as_bytes()).unwrap(), line);
+            assert_eq!(*read_line(Slow(piped.as_bytes())).unwrap(), line);
+        }
+        let bad = read_line(&b"\xff\n"[..]).unwrap_err();
+        assert_eq!(bad.kind(), ErrorKind::InvalidData);
+    }
+}

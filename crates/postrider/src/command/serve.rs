@@ -1,6 +1,6 @@
 //! `serve`: runs the server.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use net::{Clock, handoff};
@@ -32,9 +32,9 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     };
     if args.child {
         let child = handoff_child()?;
-        let gone = watch_parent()?;
+        let parent = std::io::stdin().as_fd().try_clone_to_owned()?;
         let sockets = Sockets::Parent(Arc::new(child));
-        return serve(config, source, traces, sockets, Some(gone));
+        return serve(config, source, traces, sockets, Some(parent));
     }
     // Before the first thread starts: it changes the environment.
     let sockets = Sockets::own()?;
@@ -53,11 +53,13 @@ fn serve(
     source: Source,
     traces: Option<Traces>,
     sockets: Sockets,
-    parent_gone: Option<oneshot::Receiver<()>>,
+    parent: Option<OwnedFd>,
 ) -> Result<u8, Failure> {
     raise_file_limit();
     // Before the first thread starts: what holds for this one holds for those that it starts.
-    sandbox::enter(&config, Some(&source.path)).tell();
+    let in_force = sandbox::enter(&config, Some(&source.path));
+    in_force.tell();
+    let parent_gone = parent.map(watch_parent).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -96,9 +98,8 @@ fn handoff_child() -> Result<handoff::Child, Failure> {
 }
 
 /// A thread that waits for the parent's end of the socket to close.
-fn watch_parent() -> Result<oneshot::Receiver<()>, Failure> {
+fn watch_parent(socket: OwnedFd) -> Result<oneshot::Receiver<()>, Failure> {
     use rustix::event::{PollFd, PollFlags, poll};
-    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     let (tell, gone) = oneshot::channel();
     std::thread::Builder::new()
         .name("parent".to_owned())

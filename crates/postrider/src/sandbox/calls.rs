@@ -10,13 +10,21 @@ use std::fmt::Display;
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, apply_filter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
 /// For this thread and those that it starts, for good. It also sets "no new privileges".
 pub(super) fn deny() -> Result<(), String> {
+    for program in programs()? {
+        apply_filter(&program).map_err(text)?;
+    }
+    Ok(())
+}
+
+pub(super) fn programs() -> Result<Vec<BpfProgram>, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)
         .map_err(|_| format!("no filter for {}", std::env::consts::ARCH))?;
+    let mut programs = Vec::new();
     // One filter has one answer. glibc takes "there is no clone3" well, and "not permitted" ill.
     for (rules, answer) in [
         (denied().map_err(text)?, libc::EPERM),
@@ -24,10 +32,35 @@ pub(super) fn deny() -> Result<(), String> {
     ] {
         let answer = SeccompAction::Errno(answer.unsigned_abs());
         let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, arch).map_err(text)?;
-        let program: BpfProgram = filter.try_into().map_err(text)?;
-        apply_filter(&program).map_err(text)?;
+        let mut program: BpfProgram = filter.try_into().map_err(text)?;
+        if cfg!(target_arch = "x86_64") {
+            program.splice(0..0, no_x32());
+        }
+        programs.push(program);
     }
-    Ok(())
+    Ok(programs)
+}
+
+/// The kernel of an x86-64 machine may have all its calls twice: with one bit more, and some under
+/// other numbers, for programs with pointers of 32 bits (x32). We are none: none of them is permitted.
+fn no_x32() -> [sock_filter; 3] {
+    let instruction = |code: u32, jf, k| sock_filter {
+        code: u16::try_from(code).unwrap_or(u16::MAX),
+        jt: 0,
+        jf,
+        k,
+    };
+    let (load, bit, end) = (
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K,
+        libc::BPF_RET | libc::BPF_K,
+    );
+    let not_permitted = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    [
+        instruction(load, 0, NUMBER_OF_CALL),
+        instruction(bit, 1, X32_BIT),
+        instruction(end, 0, not_permitted),
+    ]
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -47,22 +80,19 @@ fn denied() -> Result<Rules, seccompiler::BackendError> {
     Ok(rules)
 }
 
-/// Whatever its arguments are, and by its other number on a machine that has two.
+/// Whatever its arguments are.
 fn rules_of(calls: &[i64]) -> Rules {
-    let both = |call: &i64| [*call, *call | OTHER_NUMBER];
-    calls
-        .iter()
-        .flat_map(both)
-        .map(|call| (call, Vec::new()))
-        .collect()
+    calls.iter().map(|call| (*call, Vec::new())).collect()
 }
 
 fn text(error: impl Display) -> String {
     format!("not denied: {error}")
 }
 
-/// The x32 calls of an x86-64 kernel; elsewhere there is no such call.
-const OTHER_NUMBER: i64 = 0x4000_0000;
+/// In what a filter is given: where the number of the call is.
+const NUMBER_OF_CALL: u32 = 0;
+/// `__X32_SYSCALL_BIT` of the kernel.
+const X32_BIT: u32 = 0x4000_0000;
 
 const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWUSER,

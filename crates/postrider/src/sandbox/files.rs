@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, RulesetStatus,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus,
 };
 
 /// What is in force.
@@ -34,16 +34,38 @@ impl fmt::Display for Files {
 /// Anywhere else files can be made and written, as far as their rights go, but none can be read: any
 /// folder may become a Maildir. `config` is the file that a reload reads.
 pub(super) fn confine(data: &Path, config: Option<&Path>) -> Files {
-    match restrict(data, config) {
+    let is_root = nix::unistd::geteuid().is_root();
+    confine_with(data, config, names_in_etc(is_root))
+}
+
+/// `etc` is what is read there.
+pub(super) fn confine_with(data: &Path, config: Option<&Path>, etc: &[&str]) -> Files {
+    match restrict(data, config, etc) {
         Ok(RulesetStatus::FullyEnforced) => Files::Confined,
         Ok(RulesetStatus::PartiallyEnforced) => Files::Partly,
-        Ok(RulesetStatus::NotEnforced) => Files::Open("the kernel has no Landlock".to_owned()),
+        Ok(RulesetStatus::NotEnforced) => Files::Open(NO_LANDLOCK.to_owned()),
         Err(error) => Files::Open(error.to_string()),
     }
 }
 
-fn restrict(data: &Path, config: Option<&Path>) -> Result<RulesetStatus, RulesetError> {
+/// A rule holds for a file, and not for the next one under its name: whoever adds a user makes a new
+/// `/etc/passwd`. So it is the folder, where rights guard the files that are secret; from root they
+/// guard none, and it gets the files by name.
+pub(super) fn names_in_etc(is_root: bool) -> &'static [&'static str] {
+    if is_root { ETC_FILES } else { &["/etc"] }
+}
+
+fn restrict(
+    data: &Path,
+    config: Option<&Path>,
+    etc: &[&str],
+) -> Result<RulesetStatus, RulesetError> {
     let mut rules = Ruleset::default()
+        // Linux 5.13 to 5.18 would let no file move from one folder to another, as each delivery into
+        // a Maildir does: there it is better to have nothing than half of it.
+        .set_compatibility(CompatLevel::SoftRequirement)
+        .handle_access(AccessFs::Refer)?
+        .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
         .create()?;
     let write = AccessFs::from_all(NEWEST)
@@ -63,7 +85,7 @@ fn restrict(data: &Path, config: Option<&Path>) -> Result<RulesetStatus, Ruleset
     for path in config.into_iter().flat_map(places_of) {
         rules = allow(rules, &path, AccessFs::ReadFile.into())?;
     }
-    for path in READ {
+    for path in etc.iter().chain(READ) {
         rules = allow(rules, Path::new(path), read)?;
     }
     rules = allow(
@@ -103,23 +125,30 @@ fn places_of(config: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+pub(super) const NO_LANDLOCK: &str = "the kernel has no Landlock that serves us (Linux 5.19)";
+
 /// What this program was written with. Older kernels give what they have of it.
 const NEWEST: ABI = ABI::V5;
 
-/// Name servers (and what writes that file), names of users, time zones, what the C library loads to
-/// look up a name, and what tells how many processors we may use.
-const READ: &[&str] = &[
+/// Name servers, names of hosts and users, time zones and what the C library looks up names by.
+const ETC_FILES: &[&str] = &[
     "/etc/resolv.conf",
-    "/run/systemd/resolve",
-    "/run/NetworkManager",
-    "/run/resolvconf",
     "/etc/hosts",
     "/etc/nsswitch.conf",
     "/etc/host.conf",
+    "/etc/gai.conf",
     "/etc/passwd",
     "/etc/group",
     "/etc/ld.so.cache",
     "/etc/localtime",
+];
+
+/// What writes the file of name servers, time zones, what the C library loads to look up a name, and
+/// what tells how many processors we may use.
+const READ: &[&str] = &[
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
     "/usr/share/zoneinfo",
     "/usr/lib",
     "/usr/lib64",

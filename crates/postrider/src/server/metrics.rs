@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use store::Embedded;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::process::Process;
 use super::sockets::of_bind;
@@ -58,6 +58,14 @@ pub(super) fn start(
     let registry = counting.registry(clock);
     let serving = admin::metrics::serve(listener, store.clone(), registry);
     Ok(Some(tokio::spawn(serving)))
+}
+
+/// Resolves when they end by themselves; never, where nobody has asked for them.
+pub(super) async fn ended(showing: &mut Option<JoinHandle<()>>) -> Result<(), JoinError> {
+    match showing {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// How many clients are connected.

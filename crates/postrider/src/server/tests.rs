@@ -18,11 +18,16 @@ async fn a_part_that_ends_stops_the_server() {
     check_stop(|server| server.delivering.abort(), "deliverer").await;
     check_stop(|server| server.control.abort(), "control socket").await;
     check_stop(|server| server.listeners.abort(), "listener of 127.0.0.1").await;
+    let metrics = |server: &Server| server.metrics.as_ref().unwrap().abort();
+    check_stop(metrics, "metrics").await;
 }
 
 async fn check_stop(end: impl FnOnce(&Server), part: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let config = config(folder.path(), &["127.0.0.1:0"]);
+    let config = Config {
+        metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
+        ..config(folder.path(), &["127.0.0.1:0"])
+    };
     let server = start(config, Vec::new()).await;
     end(&server);
     let failure = server.run(Orders::listen(None).unwrap()).await.unwrap_err();

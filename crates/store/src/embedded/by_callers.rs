@@ -38,6 +38,11 @@ impl WriterByCallers {
         Ok(())
     }
 
+    /// Orders that are in the queue, whether they have a place or not.
+    pub(crate) fn waiting(&self) -> usize {
+        locked(&self.0).queue.len()
+    }
+
     /// Lets others queue up first, as they would while a thread wakes up; then does what waits.
     pub(crate) async fn work(&self) {
         let mut yielded = false;

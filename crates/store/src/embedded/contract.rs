@@ -297,7 +297,7 @@ impl Store for Embedded {
     async fn census(&self) -> Result<Census, ReadError> {
         let now = (self.inner.clock)();
         Ok(self
-            .read(move |db| queries::census::census(db, now))
+            .read_committed(move |db| queries::census::census(db, now))
             .await?)
     }
 

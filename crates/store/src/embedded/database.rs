@@ -212,6 +212,34 @@ mod tests {
         assert_eq!(dues, [far, far, far, 0, 0, 0]);
     }
 
+    /// A confined server has no folder for temporary files: SQLite must ask for none, however many pages
+    /// a savepoint or a sort goes over.
+    #[test]
+    fn no_statement_needs_a_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder.path().join("postrider.db")).unwrap();
+        db.execute_batch(
+            "CREATE TABLE much (id INTEGER PRIMARY KEY, text TEXT);
+             WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5000)
+                 INSERT INTO much SELECT n, hex(randomblob(500)) FROM n;
+             BEGIN IMMEDIATE;
+             SAVEPOINT one;
+             UPDATE much SET text = lower(text);",
+        )
+        .unwrap();
+        let mut sorted = db.prepare("SELECT id FROM much ORDER BY text").unwrap();
+        let mut rows = sorted.query([]).unwrap();
+        assert!(rows.next().unwrap().is_some());
+        let open: Vec<_> = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+            .map(|path| path.to_string_lossy().into_owned())
+            // With a name that it takes back, or without one (O_TMPFILE).
+            .filter(|path| ["/etilqs_", "/#"].iter().any(|name| path.contains(name)))
+            .collect();
+        assert!(open.is_empty(), "{open:?}");
+    }
+
     #[test]
     fn a_start_does_not_read_the_whole_queue() {
         let folder = tempfile::tempdir().unwrap();

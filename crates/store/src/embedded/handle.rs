@@ -64,9 +64,12 @@ impl WriterHandle {
             .map_err(|_| StoreError::Unknown("the order was dropped on the way".to_owned()))?
     }
 
-    /// Orders that wait.
+    /// Orders that wait. Of a thread's those that have a place, which are no more than there are.
     pub(crate) fn waiting(&self) -> usize {
-        WRITER_QUEUE_MAX.saturating_sub(self.room.available_permits())
+        match &self.hands {
+            Hands::Thread(_) => WRITER_QUEUE_MAX.saturating_sub(self.room.available_permits()),
+            Hands::Callers(callers) => callers.waiting(),
+        }
     }
 
     /// Carries out what waits, then ends the writer.

@@ -3,7 +3,8 @@
 //!
 //! The order of it, and why a death at any point loses nothing:
 //!
-//! 1. The schema and the room on the disk are looked at. A refusal has changed no file.
+//! 1. The schema and the room on the disk are looked at. A refusal has changed no file. (One for want
+//!    of room may come as late as 4, when a copy of another day is there.)
 //! 2. The journal is repeated under the old schema, as the old program's own next start would have
 //!    done, for its entries speak the language of that schema.
 //! 3. The open segment is closed. What the new program promises goes into segments that the copy
@@ -80,7 +81,7 @@ impl Standing {
 
     /// Whether there is room for the copy and for the migration, which may write every page once
     /// more. A copy that is there already may be the one: that is seen later.
-    pub(super) fn check_room(self, folder: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
+    pub(super) fn check_room(self, folder: &Path, below: &dyn Disk) -> Result<(), OpenError> {
         if !self.is_old() {
             return Ok(());
         }
@@ -89,12 +90,12 @@ impl Standing {
         } else {
             2
         };
-        self.check_room_for(copies, disk)
+        self.check_room_for(copies, below)
     }
 
-    fn check_room_for(self, copies: u64, disk: &dyn Disk) -> Result<(), OpenError> {
+    fn check_room_for(self, copies: u64, below: &dyn Disk) -> Result<(), OpenError> {
         let needed = self.octets.saturating_mul(copies) + MARGIN;
-        let free = disk.space()?.free;
+        let free = below.space()?.free;
         if free >= needed {
             return Ok(());
         }
@@ -114,11 +115,13 @@ pub(super) struct Ready {
     pub(super) upgraded: Option<Upgraded>,
 }
 
-/// Repeats what the journal promises and brings the database up to date.
+/// Repeats what the journal promises and brings the database up to date. `below` is the disk that the
+/// database lies on.
 pub(super) fn ready(
     db: &mut Connection,
     folder: &Path,
     disk: &Arc<dyn Disk>,
+    below: &dyn Disk,
     now: Timestamp,
 ) -> Result<Ready, OpenError> {
     backup::remove_unfinished(folder)?;
@@ -135,7 +138,7 @@ pub(super) fn ready(
     let mut upgraded = None;
     if found != 0 && found < database::schema_version() {
         recovered.log = close_log(db, disk, &recovered.numbers)?;
-        upgraded = Some(upgrade(db, folder, &**disk, found)?);
+        upgraded = Some(upgrade(db, folder, below, found)?);
     }
     let recover::Recovered {
         log,
@@ -163,7 +166,7 @@ fn close_log(
 fn upgrade(
     db: &mut Connection,
     folder: &Path,
-    disk: &dyn Disk,
+    below: &dyn Disk,
     from: u32,
 ) -> Result<Upgraded, OpenError> {
     let backup = match backup::find(db, folder, from)? {
@@ -177,7 +180,7 @@ fn upgrade(
                 octets: octets_of(db)?,
             };
             // There may be a copy of another day, for which the first look has let it pass.
-            standing.check_room_for(2, disk)?;
+            standing.check_room_for(2, below)?;
             backup::make(db, folder, from)?
         }
     };

@@ -1,6 +1,7 @@
 //! A start that is refused leaves the folder as it found it, octet for octet.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -141,6 +142,74 @@ fn an_upgrade_without_room_changes_nothing() {
         let store = Embedded::open(folder.path(), with_free(wanted)).unwrap();
         assert!(store.upgraded().is_some());
     }
+}
+
+/// The first look takes a copy that is there for the one that it needs.
+#[test]
+fn without_room_beside_a_copy_of_another_day_the_schema_stays() {
+    for schema in old() {
+        let folder = folder_of(schema);
+        let db = folder.path().join("postrider.db");
+        let copy = format!("postrider.db.schema-{schema}.backup");
+        std::fs::write(folder.path().join(copy), "mine").unwrap();
+        let len = std::fs::metadata(&db).unwrap().len();
+        let with_free = |free| Options {
+            disk: Some(Arc::new(Small::of(folder.path(), free))),
+            ..options()
+        };
+        let refused = refusal(folder.path(), with_free(len + 16 * 1024 * 1024));
+        assert!(matches!(refused, OpenError::NoRoom { .. }), "{refused}");
+        let left = rusqlite::Connection::open(&db).unwrap();
+        let version: u32 = left
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(version, schema);
+        drop(left);
+        let store = Embedded::open(folder.path(), options()).unwrap();
+        assert!(store.upgraded().is_some());
+    }
+}
+
+/// The bodies may lie on another disk than the database and its copy.
+#[test]
+fn the_room_for_a_copy_is_that_beside_the_database() {
+    let folder = folder_of(2);
+    let Some(other) = on_another_disk(folder.path()) else {
+        eprintln!("skipped: upgrade.two-disks: /dev/shm is no disk of its own");
+        return;
+    };
+    std::fs::remove_dir_all(folder.path().join("bodies")).unwrap();
+    std::os::unix::fs::symlink(other.path(), folder.path().join("bodies")).unwrap();
+    make_huge(&folder.path().join("postrider.db"));
+    let OpenError::NoRoom { free, .. } = refusal(folder.path(), options()) else {
+        panic!("there is room")
+    };
+    let of = |path: &Path| RealDisk::open(path).unwrap().space().unwrap().free;
+    // Others write meanwhile.
+    let (here, there) = (of(folder.path()), of(other.path()));
+    assert!(
+        free.abs_diff(here) < free.abs_diff(there),
+        "{free} of {here} or {there}"
+    );
+}
+
+fn on_another_disk(folder: &Path) -> Option<tempfile::TempDir> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &Path| std::fs::metadata(path).unwrap().dev();
+    let other = tempfile::tempdir_in("/dev/shm").ok()?;
+    (device(other.path()) != device(folder)).then_some(other)
+}
+
+/// A file with a hole, and its length in the head of the database: more than a disk has room for.
+fn make_huge(db: &Path) {
+    const OCTETS: u64 = 4 << 40;
+    let file = File::options().read(true).write(true).open(db).unwrap();
+    let mut page_len = [0; 2];
+    DiskFile::read_exact_at(&file, &mut page_len, 16).unwrap();
+    file.set_len(OCTETS).unwrap();
+    let pages = OCTETS / u64::from(u16::from_be_bytes(page_len));
+    let pages = u32::try_from(pages).unwrap().to_be_bytes();
+    DiskFile::write_all_at(&file, &pages, 28).unwrap();
 }
 
 /// A copy of a damaged database is worth nothing, and an upgrade would make it worse.

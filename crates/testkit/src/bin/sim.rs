@@ -83,7 +83,7 @@ fn find(count: u64, lie: Option<Lie>) -> bool {
         found.is_none()
     });
     match &found {
-        Some((seed, error)) => println!("found by seed {seed}: {}", first_line(error)),
+        Some((seed, error)) => println!("found by seed {seed}: {}", broken(error)),
         None => println!("FAILED: not found in {count} seeds"),
     }
     found.is_some()
@@ -146,8 +146,9 @@ fn show(seed: u64, error: &anyhow::Error, journal: &[String]) {
     }
 }
 
-fn first_line(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
+/// What broke, in one line; where and when is for the journal.
+fn broken(error: &anyhow::Error) -> String {
+    let text = error.root_cause().to_string();
     text.lines().next().unwrap_or_default().to_owned()
 }
 

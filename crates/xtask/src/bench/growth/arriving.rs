@@ -37,7 +37,7 @@ pub(super) struct Stage {
     pub(super) disk: u64,
 }
 
-/// The stages that end at so many messages.
+/// The stages that end at so many messages behind the warm-up.
 pub(super) fn measure(form: Form, sizes: &[u64]) -> anyhow::Result<Vec<Stage>> {
     let folder = empty_folder()?;
     let server = Postrider::start(&folder, form, LOOPBACK, FILES_MAX)?;
@@ -47,14 +47,15 @@ pub(super) fn measure(form: Form, sizes: &[u64]) -> anyhow::Result<Vec<Stage>> {
     let told = arrivals::follow_log(&server.log, LOOK_EVERY)?;
     send(&server, &told, WARM_UP)?;
     let mut stages = Vec::new();
-    let mut total = 0;
+    let mut total = WARM_UP;
     for size in sizes {
-        println!("up to {size} messages");
-        let messages = size - total;
+        let end = WARM_UP + size;
+        println!("up to {end} messages");
+        let messages = end - total;
         let before = server.peer.usage();
         let (accepted, delivered) = send(&server, &told, messages)?;
         let after = server.peer.settled_usage(SETTLE_MAX);
-        total = *size;
+        total = end;
         stages.push(Stage {
             total,
             messages,
