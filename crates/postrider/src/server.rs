@@ -9,7 +9,7 @@ use admin::socket::ControlSocket;
 use admin::{Addresses, House};
 use mailtypes::{Domain, Timestamp};
 use net::{Clock, Gate};
-use store::{Embedded, Options};
+use store::{Embedded, OldSchema, Options};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 
@@ -258,14 +258,14 @@ fn tell_doubts(config: &Config) {
 /// refused: a command on the files of a server that is stopped for a moment must not upgrade them
 /// behind its back.
 pub(crate) fn open_store(data: &Path, clock: &Clock) -> Result<Embedded, Failure> {
-    open_with(data, clock, false)
+    open_with(data, clock, OldSchema::Refuse)
 }
 
-fn open_with(data: &Path, clock: &Clock, upgrade: bool) -> Result<Embedded, Failure> {
+fn open_with(data: &Path, clock: &Clock, old_schema: OldSchema) -> Result<Embedded, Failure> {
     let (clock, watch) = (clock.clone(), clock.clone());
     let now = move || -> Timestamp { clock.now() };
     let options = Options {
-        upgrade,
+        old_schema,
         stopwatch: Some(Arc::new(move || watch.elapsed())),
         ..Options::new(Arc::new(now))
     };
@@ -278,7 +278,7 @@ pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Em
     let began = clock.now();
     let mut until = began + OPEN_PATIENCE;
     loop {
-        let in_use = match open_with(data, clock, true) {
+        let in_use = match open_with(data, clock, OldSchema::Upgrade) {
             Err(failure) if failure.code == code::TEMPFAIL => failure,
             opened => return opened,
         };

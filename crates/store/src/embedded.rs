@@ -75,15 +75,32 @@ pub struct Options {
     pub seed: Option<u64>,
     /// The disk under the body log; `None` takes `DATA/bodies`.
     pub disk: Option<Arc<dyn Disk>>,
-    /// Whether housekeeping runs by itself.
-    pub housekeeping: bool,
-    /// Whether threads of the store do its work. Without them the callers do it, one thing after
-    /// the other, so that a simulation can be replayed; housekeeping needs a thread.
-    pub threads: bool,
+    /// Who does its work.
+    pub work: Work,
     /// What times waits for the disk; `None` takes the clock.
     pub stopwatch: Option<Stopwatch>,
-    /// Whether a folder of an older schema is upgraded, or refused.
-    pub upgrade: bool,
+    /// What becomes of a folder of an older schema.
+    pub old_schema: OldSchema,
+}
+
+/// Who does the work of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Threads of its own, one of which keeps house.
+    Threads,
+    /// Threads of its own; nobody keeps house.
+    ThreadsOnDemand,
+    /// The callers, one thing after the other, so that a simulation can be replayed; nobody keeps house.
+    Callers,
+}
+
+/// What becomes of a folder of an older schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldSchema {
+    /// It is upgraded.
+    Upgrade,
+    /// It is refused.
+    Refuse,
 }
 
 impl Options {
@@ -93,10 +110,9 @@ impl Options {
             clock,
             seed: None,
             disk: None,
-            housekeeping: true,
-            threads: true,
+            work: Work::Threads,
             stopwatch: None,
-            upgrade: true,
+            old_schema: OldSchema::Upgrade,
         }
     }
 }
@@ -249,7 +265,7 @@ impl Embedded {
         let path = folder.join(DATABASE);
         // Up to here and in here no file is changed: it may be for a newer program.
         let standing = upgrade::Standing::of(&path)?;
-        standing.check_schema(options.upgrade)?;
+        standing.check_schema(options.old_schema)?;
         lock.sign(folder)?;
         let Disks {
             bodies: disk,

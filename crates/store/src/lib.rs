@@ -32,7 +32,8 @@ pub use disk::double;
 pub use disk::{Disk, DiskFile, RealDisk, Space};
 pub use draft::Draft;
 pub use embedded::{
-    BackupError, Clock, DATABASE, Embedded, Kept, LockHolder, OpenError, Options, Upgraded,
+    BackupError, Clock, DATABASE, Embedded, Kept, LockHolder, OldSchema, OpenError, Options,
+    Upgraded, Work,
 };
 pub use error::{AcceptError, DirectoryError, OperateError, ReadError, ReportError, StoreError};
 pub use item::{

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use mailtypes::Timestamp;
-use store::{Embedded, Options, Store};
+use store::{Embedded, Options, Store, Work};
 
 #[path = "contract/arriving.rs"]
 mod arriving;
@@ -39,18 +39,18 @@ pub(crate) trait Backend {
 pub(crate) struct EmbeddedBackend {
     folder: tempfile::TempDir,
     millis: Arc<AtomicI64>,
-    threads: bool,
+    work: Work,
     store: Option<Embedded>,
 }
 
 impl EmbeddedBackend {
-    pub(crate) fn new(threads: bool) -> Self {
+    pub(crate) fn new(work: Work) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let millis = Arc::new(AtomicI64::new(1_790_000_000_000));
         let mut backend = Self {
             folder,
             millis,
-            threads,
+            work,
             store: None,
         };
         backend.restart();
@@ -73,8 +73,7 @@ impl Backend for EmbeddedBackend {
         let clock = Arc::new(move || Timestamp::from_millis(millis.load(Ordering::Relaxed)));
         let options = Options {
             seed: Some(1),
-            housekeeping: false,
-            threads: self.threads,
+            work: self.work,
             ..Options::new(clock)
         };
         self.store = Some(Embedded::open(self.folder.path(), options).unwrap());
@@ -96,13 +95,13 @@ macro_rules! each_backend {
         mod embedded {$(
             #[tokio::test(flavor = "multi_thread")]
             async fn $case() {
-                super::$module::$case(super::EmbeddedBackend::new(true)).await;
+                super::$module::$case(super::EmbeddedBackend::new(super::Work::ThreadsOnDemand)).await;
             }
         )*}
         mod without_threads {$(
             #[tokio::test]
             async fn $case() {
-                super::$module::$case(super::EmbeddedBackend::new(false)).await;
+                super::$module::$case(super::EmbeddedBackend::new(super::Work::Callers)).await;
             }
         )*}
     };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mailtypes::Timestamp;
 use store::{
     Action, Alias, Attempt, Destination, Embedded, EventKind, Lane, Listing, LocalOutcome, Options,
-    Outcome, RecipientState, Selection, Store,
+    Outcome, RecipientState, Selection, Store, Work,
 };
 
 #[path = "upgrade/backup.rs"]
@@ -148,7 +148,7 @@ fn open(folder: &Path) -> Embedded {
     let clock = Arc::new(|| Timestamp::from_millis(1_790_000_000_000));
     let options = Options {
         seed: Some(1),
-        housekeeping: false,
+        work: Work::ThreadsOnDemand,
         ..Options::new(clock)
     };
     Embedded::open(folder, options).unwrap()

@@ -12,7 +12,7 @@ use net::dns::Dns;
 use net::{Accept, Clock, Dial, Gate, Limits};
 use proto::smtp;
 use receive::{Phase, Policy, Receiver, Settings};
-use store::{Disk, Embedded, OpenError, Options};
+use store::{Disk, Embedded, OpenError, Options, Work};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -56,7 +56,7 @@ impl Kind<'_> {
     ) -> Result<Embedded, OpenError> {
         let options = Options {
             disk: Some(disk),
-            threads: false,
+            work: Work::Callers,
             ..self.options(clock)
         };
         Embedded::open(folder, options)

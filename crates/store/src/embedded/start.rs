@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::handle::WriterHandle;
 use super::turns::Turns;
-use super::{OpenError, Options, checkpoint, database, housekeeping, keeper, writer};
+use super::{OpenError, Options, Work, checkpoint, database, housekeeping, keeper, writer};
 use crate::body_log::{BodyReader, Numbers};
 use crate::disk::Disk;
 use crate::draft::Drafts;
@@ -44,7 +44,7 @@ pub(super) fn writer(
         clock: Arc::clone(&options.clock),
         after: Box::new(|| ()),
     };
-    if !options.threads {
+    if options.work == Work::Callers {
         return Ok(WriterHandle::by_callers(turns));
     }
     let mut checkpoints = checkpoint::Checkpoints::start(path, database::open_again(path)?)?;
@@ -53,7 +53,7 @@ pub(super) fn writer(
 }
 
 pub(super) fn readers(options: &Options, path: &Path) -> Result<Pool<Connection>, OpenError> {
-    if !options.threads {
+    if options.work == Work::Callers {
         return Ok(Pool::without_threads(database::open_reader(path)?));
     }
     let readers = (0..READERS).map(|_| database::open_reader(path));
@@ -68,10 +68,10 @@ pub(super) fn drafts(
     disk: &Arc<dyn Disk>,
     numbers: &Numbers,
 ) -> Result<Drafts, OpenError> {
-    let pool = if options.threads {
-        Pool::start("store-draft", vec![(); DRAFT_THREADS])?
-    } else {
+    let pool = if options.work == Work::Callers {
         Pool::without_threads(())
+    } else {
+        Pool::start("store-draft", vec![(); DRAFT_THREADS])?
     };
     Ok(Drafts::new(Arc::clone(disk), numbers.clone(), pool))
 }
@@ -84,7 +84,7 @@ pub(super) fn housekeeping(
     numbers: &Numbers,
     bodies: &BodyReader,
 ) -> Result<Option<housekeeping::Housekeeping>, OpenError> {
-    if !options.housekeeping || !options.threads {
+    if options.work != Work::Threads {
         return Ok(None);
     }
     let keeper = keeper::Housekeeper {

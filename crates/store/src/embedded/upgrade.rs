@@ -21,7 +21,7 @@ use mailtypes::Timestamp;
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{OpenError, database, recover};
+use super::{OldSchema, OpenError, database, recover};
 use crate::body_log::{BodyLog, Numbers};
 use crate::disk::Disk;
 
@@ -68,12 +68,12 @@ impl Standing {
         self.schema != 0 && self.schema < database::schema_version()
     }
 
-    pub(super) fn check_schema(self, may_upgrade: bool) -> Result<(), OpenError> {
+    pub(super) fn check_schema(self, old: OldSchema) -> Result<(), OpenError> {
         let (found, known) = (self.schema, database::schema_version());
         if found > known {
             return Err(OpenError::Newer { found, known });
         }
-        if self.is_old() && !may_upgrade {
+        if self.is_old() && old == OldSchema::Refuse {
             return Err(OpenError::Older { found, known });
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mailtypes::Timestamp;
-use store::{Disk, DiskFile, Embedded, OpenError, Options, RealDisk, Space};
+use store::{Disk, DiskFile, Embedded, OldSchema, OpenError, Options, RealDisk, Space, Work};
 
 use super::backup::{folder_of, old};
 
@@ -31,7 +31,7 @@ fn all_of(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 
 fn options() -> Options {
     Options {
-        housekeeping: false,
+        work: Work::ThreadsOnDemand,
         ..Options::new(Arc::new(|| Timestamp::from_millis(1_790_000_000_000)))
     }
 }
@@ -102,7 +102,7 @@ fn an_old_folder_that_is_not_to_be_upgraded_is_untouched() {
         let folder = folder_of(schema);
         let before = all_of(folder.path());
         let options = Options {
-            upgrade: false,
+            old_schema: OldSchema::Refuse,
             ..options()
         };
         let refused = refusal(folder.path(), options);

@@ -324,7 +324,7 @@ async fn what_a_doubtful_commit_has_removed_is_opened_no_more() {
 /// behind it finds in memory what the disk has given up.
 #[tokio::test]
 async fn a_start_does_not_believe_in_the_sync_that_follows_a_failed_one() {
-    let rig = Rig::with_threads(false);
+    let rig = Rig::working(Work::Callers);
     rig.accept(b"first").await;
     // In front of the write, and behind it.
     rig.disk.end_in(1, || ());

@@ -267,7 +267,7 @@ async fn long_trails_are_not_written_in_one_turn() {
 /// Whoever opens what has just come waits for no commit, and makes none.
 #[tokio::test]
 async fn what_no_commit_has_yet_is_opened_as_it_is() {
-    let rig = Rig::with_threads(false);
+    let rig = Rig::working(Work::Callers);
     let ann = rig.account().await;
     let body = [b'x'; 200_000];
     for to in [Destination::Remote, Destination::Account(ann)] {

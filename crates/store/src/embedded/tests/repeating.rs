@@ -11,7 +11,7 @@ use crate::{About, Action, Attempt, Begun, Lease, Outcome, ReportKind};
 
 #[tokio::test]
 async fn what_is_repeated_is_the_same_to_the_row() {
-    let rig = Rig::with_threads(false);
+    let rig = Rig::working(Work::Callers);
     let before = Before::make(&rig).await;
     let committed = rig.entries().len();
     live(&rig, &before).await;
