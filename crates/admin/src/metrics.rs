@@ -32,8 +32,8 @@ struct Page<S> {
     queue: Arc<Mutex<Queue>>,
 }
 
-/// Answers on `listener` until it is dropped. A connection has a minute, and there are no more than 16
-/// at a time.
+/// Answers on `listener` until it is dropped. A connection has a minute, and two seconds for each
+/// request; there are no more than 256 at a time.
 pub async fn serve<S: Store>(listener: TcpListener, store: S, mut registry: Registry) {
     let queue = Queue::default();
     queue.register(&mut registry);
@@ -104,11 +104,11 @@ async fn text<S: Store>(page: Arc<Page<S>>) -> Result<String, String> {
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 /// Connections at a time.
-const CONNECTIONS_MAX: usize = 16;
+const CONNECTIONS_MAX: usize = 256;
 /// For one connection; a scraper that keeps it opens another one after that.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
-/// Until a request has come.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Until a request has come. Clients that say nothing keep others waiting for no longer than this.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets of a request.
 const REQUEST_LEN_MAX: usize = 16 * 1024;
 /// After a failed accept, out of descriptors for example.

@@ -61,8 +61,7 @@ impl Default for Metrics {
 
 impl Default for Phases {
     fn default() -> Self {
-        // From a millisecond to nine minutes: the longest wait for a reply is ten.
-        let of_a_phase = || Histogram::new(exponential_buckets(0.001, 3.0, 13));
+        let of_a_phase = || Histogram::new(PHASE_BUCKETS);
         Self(Family::new_with_constructor(of_a_phase))
     }
 }
@@ -200,6 +199,11 @@ fn phase(command: &str) -> &'static str {
     let found = PHASES.iter().find(|(words, _)| command.starts_with(words));
     found.map_or("other", |(_, phase)| phase)
 }
+
+/// Seconds, up to the longest wait for a reply. A phase is timed in whole milliseconds.
+const PHASE_BUCKETS: [f64; 13] = [
+    0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 600.0,
+];
 
 const REMOTE: &str = "remote";
 const MAILDIR: &str = "maildir";

@@ -33,6 +33,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misunderstood(&error),
     };
+    // Some have a password in hand.
+    sandbox::keep_private();
     let mut out = Output::stdout();
     let result = cli.verb.run(&cli.global, &mut out);
     let flushed = out.flush();

@@ -144,7 +144,7 @@ impl<S: Store> Dialogue<S> {
         let Some(mut transaction) = self.transaction.take() else {
             return bad_sequence();
         };
-        let began = self.shared.clock.now();
+        let began = self.shared.clock.elapsed();
         let header = std::mem::take(&mut transaction.scan).finish();
         let facts = MessageFacts {
             header: &header,
@@ -162,7 +162,7 @@ impl<S: Store> Dialogue<S> {
             (Ok(()), None) => Err(MessageRefusal::Store(StoreError::Closed)),
             (Err(refusal), _) => Err(refusal),
         };
-        let took = self.shared.clock.now().since(began);
+        let took = self.shared.clock.elapsed().saturating_sub(began);
         self.shared.metrics.accept.observe(took.as_secs_f64());
         match accepted {
             Ok((id, count)) => {

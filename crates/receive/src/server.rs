@@ -103,7 +103,12 @@ impl<S: Store> Receiver<S> {
         let hostname = &self.shared.settings.load().hostname;
         let text = format!("{hostname} has too many connections: try again later");
         let mut octets = Vec::new();
-        let reply = Reply::new(421, "4.3.2", text);
+        // Of all connections it is our limit that is reached; of one client it is the client's doing.
+        let enhanced = match full {
+            Full::Total(_) => "4.3.2",
+            Full::Address(_) => "4.7.0",
+        };
+        let reply = Reply::new(421, enhanced, text);
         reply.write(&mut octets);
         self.shared.metrics.refused(CONNECT, &reply);
         let clock = self.shared.clock.clone();

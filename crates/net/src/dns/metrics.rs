@@ -6,7 +6,7 @@ use mailtypes::dns::{Answer, DnsError, Kind, Question};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Counters of one cache. A clone counts into the same.
@@ -28,8 +28,7 @@ impl Default for Metrics {
         Self {
             known: Counter::default(),
             asked: Family::default(),
-            // From a millisecond to a minute.
-            took: Histogram::new(exponential_buckets(0.001, 3.0, 11)),
+            took: Histogram::new(BUCKETS),
         }
     }
 }
@@ -76,6 +75,11 @@ impl Metrics {
         self.took.observe(took.as_secs_f64());
     }
 }
+
+/// Seconds.
+const BUCKETS: [f64; 11] = [
+    0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0,
+];
 
 fn kind(kind: Kind) -> &'static str {
     match kind {

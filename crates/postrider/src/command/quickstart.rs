@@ -48,7 +48,6 @@ pub(crate) fn run(global: &Global, args: &Args, out: &mut Output) -> Result<u8, 
         )?;
     }
     raise_file_limit();
-    sandbox::keep_private();
     // Nobody reads a log yet, and a try-out runs on a kernel of any age.
     let _in_force = sandbox::enter(&config, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()

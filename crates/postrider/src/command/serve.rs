@@ -25,7 +25,6 @@ pub(crate) struct Args {
 pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
     let (path, config) = place::config(global)?;
     let traces = logging::start(config.log, config.traces_endpoint.as_ref());
-    sandbox::keep_private();
     let source = Source {
         path,
         data: global.data.clone().flatten(),

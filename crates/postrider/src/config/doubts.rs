@@ -58,6 +58,16 @@ fn is_named(config: &Config, name: &Domain) -> bool {
 
 fn metrics(config: &Config) -> Option<String> {
     let address = config.metrics_listen?;
+    let is_taken = config.listen.iter().any(|listen| {
+        let at = listen.address;
+        at == address || at.ip().is_unspecified() && at.port() == address.port()
+    });
+    if is_taken {
+        return Some(format!(
+            "metrics_listen = \"{address}\" is a port of `listen`: the server will not start; \
+             choose another one"
+        ));
+    }
     (!address.ip().is_loopback()).then(|| {
         format!(
             "metrics_listen = \"{address}\": whoever can connect there sees how much mail there is; \

@@ -73,6 +73,10 @@ fn what_may_be_and_is_hardly_meant_is_told() {
         ("metrics_listen = \"127.0.0.1:9125\"", None),
         ("metrics_listen = \"[::1]:9125\"", None),
         (
+            "metrics_listen = \"127.0.0.1:25\"",
+            Some("metrics_listen = \"127.0.0.1:25\" is a port of `listen`"),
+        ),
+        (
             "metrics_listen = \"0.0.0.0:9125\"",
             Some("metrics_listen = \"0.0.0.0:9125\": whoever"),
         ),

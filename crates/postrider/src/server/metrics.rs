@@ -1,7 +1,8 @@
 //! All that is counted, under one name, and the port where it is shown.
 
 use net::dns;
-use net::{Clock, Gate, listen};
+use net::listen::{self, BindError};
+use net::{Clock, Gate};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
@@ -14,7 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::process::Process;
 use super::sockets::of_bind;
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 
 /// The parts of a server that count.
 pub(super) struct Counting {
@@ -51,13 +52,25 @@ pub(super) fn start(
     let Some(address) = config.metrics_listen else {
         return Ok(None);
     };
-    let socket = listen::bind(address).map_err(|error| of_bind(&error))?;
+    let socket = listen::bind(address).map_err(|error| not_bound(&error))?;
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
     tracing::info!(address = %listener.local_addr()?, "showing metrics");
     let registry = counting.registry(clock);
     let serving = admin::metrics::serve(listener, store.clone(), registry);
     Ok(Some(tokio::spawn(serving)))
+}
+
+/// Unlike the ports of `listen` this one is opened by whoever serves, when the rights of root are gone.
+fn not_bound(error: &BindError) -> Failure {
+    match error {
+        BindError::Permission(address) => Failure::new(
+            code::NOPERM,
+            format!("no permission to listen on {address} for metrics"),
+            "choose a port above 1023: this one is opened without the rights of root",
+        ),
+        _ => of_bind(error),
+    }
 }
 
 /// Resolves when they end by themselves; never, where nobody has asked for them.
