@@ -208,21 +208,20 @@ async fn silence_ends_a_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_hear_421() {
-    let limits = Limits {
-        total: 10,
-        per_address: 1,
-    };
-    let world = World::with(limits, smtp::Settings::default()).await;
-    let addr = world.addr;
-    world
-        .client(move |first| {
-            first.hello();
-            let mut second = Client::connect(addr);
-            second.expect("421 4.3.2");
-            assert!(second.at_end());
-            first.ask("NOOP", "250");
-        })
-        .await;
+    for (total, per_address, wanted) in [(10, 1, "421 4.7.0"), (1, 10, "421 4.3.2")] {
+        let limits = Limits { total, per_address };
+        let world = World::with(limits, smtp::Settings::default()).await;
+        let addr = world.addr;
+        world
+            .client(move |first| {
+                first.hello();
+                let mut second = Client::connect(addr);
+                second.expect(wanted);
+                assert!(second.at_end());
+                first.ask("NOOP", "250");
+            })
+            .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
