@@ -46,7 +46,12 @@ pub(crate) fn run(
         std::thread::Builder::new()
             .name("handoff".to_owned())
             .spawn(move || serve(&parent, opener))?;
-        Ok(exit_code(wait(child).await?))
+        let status = wait(child).await?;
+        if let Some(signal) = status.signal() {
+            // It could not say so itself: killed, out of memory, or a bug.
+            tracing::error!(signal, "the server was ended by a signal");
+        }
+        Ok(exit_code(status))
     })
 }
 

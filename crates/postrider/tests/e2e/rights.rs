@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::server::{Server, program, run, wait_for};
 
 #[test]
@@ -15,13 +18,7 @@ fn the_server_gives_up_root() {
     server.configure("listen = [\"127.0.0.1:0\"]\nuser = \"nobody\"");
     server.start();
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
-    let children = format!("/proc/{0}/task/{0}/children", server.pid());
-    let children = std::fs::read_to_string(children).unwrap();
-    let child = children
-        .split_whitespace()
-        .next()
-        .expect("a child")
-        .to_owned();
+    let child = child_of(&server);
     let status = || std::fs::read_to_string(format!("/proc/{child}/status")).unwrap_or_default();
     let uid = nobody.uid;
     assert!(
@@ -50,15 +47,36 @@ fn the_server_gives_up_root() {
 
     // Without its parent a server ends too.
     server.start();
-    server.signal(nix::sys::signal::Signal::SIGKILL);
+    server.signal(Signal::SIGKILL);
     let free = || server.run("status").out.contains("no server runs");
     wait_for("the child has ended", free, || server.log());
     // The next one may come before it has.
     server.start();
-    server.signal(nix::sys::signal::Signal::SIGKILL);
+    server.signal(Signal::SIGKILL);
     std::fs::remove_file(server.folder.path().join("log")).unwrap();
     server.start();
     assert_eq!(server.stop(), 0, "{}", server.log());
+
+    // A server that is killed says nothing: its parent does.
+    server.start();
+    let child = Pid::from_raw(child_of(&server).parse().unwrap());
+    kill(child, Signal::SIGKILL).unwrap();
+    let told = || {
+        server
+            .log()
+            .contains("the server was ended by a signal signal=9")
+    };
+    wait_for("the parent tells", told, || server.log());
+}
+
+fn child_of(server: &Server) -> String {
+    let children = format!("/proc/{0}/task/{0}/children", server.pid());
+    let children = std::fs::read_to_string(children).unwrap();
+    children
+        .split_whitespace()
+        .next()
+        .expect("a child")
+        .to_owned()
 }
 
 #[test]
