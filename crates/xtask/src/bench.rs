@@ -31,6 +31,7 @@ mod session;
 mod sink;
 mod table;
 mod usage;
+mod users;
 
 pub(crate) use form::Form;
 

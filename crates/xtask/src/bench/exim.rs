@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::local;
 use super::peer::{Peer, free_port, is_root};
+use super::users::{USERS_MAX, users};
 use crate::{lab, process};
 
 /// Needs root, because only root mounts.
@@ -63,7 +63,7 @@ const GROUP: &str = "Debian-exim:x:64200:";
 
 fn config(home: &Path, port: u16) -> String {
     let home = home.display();
-    let users: Vec<String> = local::users(local::USERS_MAX).collect();
+    let users: Vec<String> = users(USERS_MAX).collect();
     let users = users.join(" : ");
     format!(
         "primary_hostname = mx.example.test

@@ -15,11 +15,10 @@ use super::mailing::Mailing;
 use super::peer::Peer;
 use super::postrider::{FILES_MAX, LOOPBACK, Postrider};
 use super::table::{self, Row, Sample};
+use super::users::{USERS_MAX, address, users};
 use super::{ROUNDS, SETTLE_MAX, empty_folder, exim, peer, postfix};
 use crate::process;
 
-/// The most mailboxes that there are.
-pub(super) const USERS_MAX: usize = 100;
 const SESSIONS: u32 = 20;
 /// Of one message.
 const OCTETS: usize = 4096;
@@ -38,24 +37,6 @@ struct Place {
 enum Told {
     ByLog(Arrivals),
     ByMaildirs(Maildirs),
-}
-
-/// The local parts of the first so many users.
-pub(super) fn users(count: usize) -> impl Iterator<Item = String> {
-    (0..count).map(user)
-}
-
-fn user(number: usize) -> String {
-    match number {
-        0 => "alice".to_owned(),
-        _ => format!("user{number:02}"),
-    }
-}
-
-/// Whom the message of that number is for: so many users in turn.
-pub(super) fn address(number: u64, users: usize) -> String {
-    let user = user(usize::try_from(number).unwrap_or(0) % users.max(1));
-    format!("{user}@example.test")
 }
 
 /// Prints a table for `docs/benchmarks.md`.
@@ -163,17 +144,4 @@ fn sample(place: &Place, users: usize, connections: Connections) -> anyhow::Resu
         &before,
         &after,
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn users_take_turns() {
-        assert_eq!(address(0, 1), "alice@example.test");
-        assert_eq!(address(7, 1), "alice@example.test");
-        assert_eq!(address(107, 100), "user07@example.test");
-        assert_eq!(users(USERS_MAX).last().unwrap(), "user99");
-    }
 }

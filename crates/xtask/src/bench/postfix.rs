@@ -8,9 +8,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::local;
 use super::peer::{self, Peer, free_port, is_root};
 use super::postrider::FILES_MAX;
+use super::users::{USERS_MAX, users};
 use crate::{lab, process};
 
 /// Needs root, because Postfix gives its parts different users.
@@ -108,7 +108,7 @@ transport_maps = inline:{{sink.test=smtp:[127.0.0.1]:{next}}}
 /// One for each user of the benches, in a table as a real one has it.
 fn maildirs() -> String {
     let entry = |user: String| format!("{{{user}@example.test={user}/}}");
-    let users: Vec<String> = local::users(local::USERS_MAX).map(entry).collect();
+    let users: Vec<String> = users(USERS_MAX).map(entry).collect();
     users.join(", ")
 }
 

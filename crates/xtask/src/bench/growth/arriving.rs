@@ -10,7 +10,8 @@ use super::super::form::Form;
 use super::super::load::Connections;
 use super::super::mailing::{self, Mailing};
 use super::super::postrider::{FILES_MAX, LOOPBACK, Postrider};
-use super::super::{SETTLE_MAX, empty_folder, local};
+use super::super::users::{USERS_MAX, address, users};
+use super::super::{SETTLE_MAX, empty_folder};
 use crate::process;
 
 const SESSIONS: u32 = 20;
@@ -41,7 +42,7 @@ pub(super) struct Stage {
 pub(super) fn measure(form: Form, sizes: &[u64]) -> anyhow::Result<Vec<Stage>> {
     let folder = empty_folder()?;
     let server = Postrider::start(&folder, form, LOOPBACK, FILES_MAX)?;
-    for user in local::users(local::USERS_MAX) {
+    for user in users(USERS_MAX) {
         server.add_account(&format!("{user}@example.test"))?;
     }
     let told = arrivals::follow_log(&server.log, LOOK_EVERY)?;
@@ -82,7 +83,7 @@ fn send(
         octets: OCTETS,
         connections: Connections::Kept,
         rate: None,
-        to: &|number| local::address(number, local::USERS_MAX),
+        to: &|number| address(number, USERS_MAX),
     };
     let start = process::now();
     let accepted = mailing::took(&mailing.send()?);
