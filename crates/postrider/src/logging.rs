@@ -53,4 +53,4 @@ const FILTER: &str = "POSTRIDER_LOG";
 const DEFAULT: &str = "info";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

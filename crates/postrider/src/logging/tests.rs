@@ -1,11 +1,19 @@
 //! With traces or without, the lines are the same.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::subscriber::with_default;
+use tracing::Dispatch;
 
 use super::*;
+
+/// Works with a subscriber, and with no other one beside it: which of them wants a span is remembered
+/// for all threads together, and tests that come and go at a time spoil that for each other.
+pub(crate) fn alone<T>(subscriber: impl Into<Dispatch>, work: impl FnOnce() -> T) -> T {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    tracing::dispatcher::with_default(&subscriber.into(), work)
+}
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -54,7 +62,7 @@ fn written(form: LogForm, filter: &str, with_traces: bool) -> Vec<String> {
         let endpoint = Endpoint::parse("http://127.0.0.1:1").unwrap();
         layers.push(Traces::new(&endpoint).0.boxed());
     }
-    with_default(Registry::default().with(layers), session);
+    alone(Registry::default().with(layers), session);
     written.lines()
 }
 
@@ -67,10 +75,10 @@ fn before(form: LogForm, filter: &str) -> Vec<String> {
         .with_env_filter(filter)
         .with_writer(move || out.clone());
     match form {
-        LogForm::Text => with_default(builder.with_ansi(false).finish(), session),
+        LogForm::Text => alone(builder.with_ansi(false).finish(), session),
         LogForm::Json => {
             let builder = builder.json().flatten_event(true).with_span_list(false);
-            with_default(builder.finish(), session);
+            alone(builder.finish(), session);
         }
     }
     written.lines()
@@ -114,7 +122,7 @@ fn nobody_records_spans_of_traces_without_an_endpoint() {
             layers.push(Traces::new(&endpoint).0.boxed());
         }
         let subscriber = Registry::default().with(layers);
-        with_default(subscriber, || {
+        alone(subscriber, || {
             let span = tracing::info_span!(target: "traces", "message");
             assert_eq!(!span.is_disabled(), wanted, "{filter}, {with_traces}");
         });
