@@ -55,8 +55,8 @@ struct Bug {
     what: &'static str,
     /// In so many seeds.
     within: u32,
-    /// What is said of the invariant that it breaks first: some other failure is not this bug.
-    breaks: &'static str,
+    /// What is said of the invariants that it may break first: some other failure is not this bug.
+    breaks: &'static [&'static str],
     place: Place,
 }
 
@@ -91,8 +91,8 @@ fn find(bug: &Bug) -> anyhow::Result<bool> {
     let Some((seed, broken)) = printed.lines().find_map(found) else {
         return Ok(false);
     };
-    if !broken.contains(bug.breaks) {
-        println!("FAILED: that is no \"{}\"", bug.breaks);
+    if !bug.breaks.iter().any(|breaks| broken.contains(breaks)) {
+        println!("FAILED: that is none of {:?}", bug.breaks);
         return Ok(false);
     }
     let mut honest = process::cargo();
@@ -143,35 +143,39 @@ const BUGS: [Bug; 5] = [
         name: "no-sync",
         what: "files are not synced",
         within: 50,
-        breaks: "of the body log has",
+        breaks: &["of the body log has"],
         place: Place::Disk,
     },
     Bug {
         name: "no-folder-sync",
         what: "the folder is not synced behind a new or renamed file",
         within: 50,
-        breaks: "of the body log is missing",
+        breaks: &["of the body log is missing"],
         place: Place::Disk,
     },
     Bug {
         name: "answer-early",
         what: "an order is answered before its entry is written",
         within: 50,
-        breaks: "copies, and 0 attempts were cut off",
+        // Nobody delivers a message that was answered and not written: it stays at hand.
+        breaks: &[
+            "copies, and 0 attempts were cut off",
+            "octets of new messages in memory, and the queue is empty",
+        ],
         place: Place::Code,
     },
     Bug {
         name: "any-epoch",
         what: "what an old lease says counts",
         within: 50,
-        breaks: "got nothing, nor the sender a report: Delivered",
+        breaks: &["got nothing, nor the sender a report: Delivered"],
         place: Place::Code,
     },
     Bug {
         name: "no-due",
         what: "a message that is put off has no next attempt",
         within: 50,
-        breaks: "has no next attempt",
+        breaks: &["has no next attempt"],
         place: Place::Code,
     },
 ];
