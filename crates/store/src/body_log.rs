@@ -106,7 +106,7 @@ pub(crate) struct OpenSegment {
 
 impl OpenSegment {
     /// Takes room for what comes behind the end, for much more than is needed: a sync that does not
-    /// make the file longer costs half. Where there is none to be had the write will tell.
+    /// make the file longer takes less time (ADR 16). Where there is none to be had the write will tell.
     fn reserve(&mut self, octets: u64) {
         let needed = self.end + octets;
         if needed > self.reserved {

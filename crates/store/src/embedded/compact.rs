@@ -106,10 +106,11 @@ fn candidate(keeper: &Housekeeper, after: Duration) -> rusqlite::Result<Option<i
     found.retain(|segment| !keeper.given_up.borrow().contains(segment));
     let now = (keeper.clock)();
     let mut since = keeper.mostly_dead.borrow_mut();
-    since.retain(|segment, _| found.contains(segment));
-    for segment in &found {
-        since.entry(*segment).or_insert(now);
-    }
+    let before = std::mem::take(&mut *since);
+    since.extend(found.iter().map(|segment| {
+        let seen = before.get(segment).copied();
+        (*segment, seen.unwrap_or(now))
+    }));
     let long_enough = |segment: &i64| now.since(since[segment]) >= after;
     Ok(found.into_iter().find(long_enough))
 }

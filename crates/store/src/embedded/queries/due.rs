@@ -1,5 +1,7 @@
 //! Recipients whose next attempt is due.
 
+use std::sync::LazyLock;
+
 use mailtypes::{Host, Timestamp};
 use rusqlite::{Connection, Row, Rows, params};
 
@@ -42,7 +44,7 @@ pub(crate) fn due(
     limit: usize,
 ) -> rusqlite::Result<Found> {
     let from = after.unwrap_or(Cursor::FRONT);
-    let mut query = db.prepare_cached(&in_lane())?;
+    let mut query = db.prepare_cached(&IN_LANE)?;
     let rows = query.query(params![
         lane.code(),
         look.now.as_millis(),
@@ -69,7 +71,7 @@ pub(crate) fn due_at(
     limit: usize,
 ) -> rusqlite::Result<Found> {
     let from = after.unwrap_or(Cursor::FRONT);
-    let mut query = db.prepare_cached(&at_host())?;
+    let mut query = db.prepare_cached(&AT_HOST)?;
     let rows = query.query(params![
         host.to_string(),
         lane.code(),
@@ -88,7 +90,7 @@ pub(crate) fn due_at(
 // lane to find what waits for one host. The join keeps a recipient whose item is missing: it is damaged
 // too.
 
-fn in_lane() -> String {
+static IN_LANE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {COLUMNS} FROM recipient r INDEXED BY recipient_due
          LEFT JOIN item i ON i.id = r.item LEFT JOIN account a ON a.id = r.account
@@ -96,9 +98,9 @@ fn in_lane() -> String {
            AND (r.due, r.item, r.n) > (?3, ?4, ?5)
          ORDER BY r.due, r.item, r.n LIMIT ?6"
     )
-}
+});
 
-fn at_host() -> String {
+static AT_HOST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {COLUMNS} FROM recipient r INDEXED BY recipient_domain
          LEFT JOIN item i ON i.id = r.item LEFT JOIN account a ON a.id = r.account
@@ -106,7 +108,7 @@ fn at_host() -> String {
            AND (r.due, r.item, r.n) > (?4, ?5, ?6)
          ORDER BY r.due, r.item, r.n LIMIT ?7"
     )
-}
+});
 
 fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
     let mut found = Found::default();
@@ -179,13 +181,15 @@ mod tests {
         let db = database::open(&folder.path().join("postrider.db")).unwrap();
         let place = "(due,item,n)>(?,?,?) AND due<?";
         for (query, how) in [
-            (in_lane(), format!("recipient_due (lane=? AND {place})")),
+            (&IN_LANE, format!("recipient_due (lane=? AND {place})")),
             (
-                at_host(),
+                &AT_HOST,
                 format!("recipient_domain (domain=? AND lane=? AND {place})"),
             ),
         ] {
-            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let mut plan = db
+                .prepare(&format!("EXPLAIN QUERY PLAN {}", **query))
+                .unwrap();
             let values = vec![0; plan.parameter_count()];
             let steps = plan
                 .query_map(rusqlite::params_from_iter(values), |row| row.get(3))

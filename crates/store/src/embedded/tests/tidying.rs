@@ -9,10 +9,7 @@ async fn a_segment_without_live_bodies_is_unlinked() {
     let large = vec![b'x'; DRAFT_MEMORY_MAX + 1];
     let id = rig.accept(&large).await;
     assert_eq!(rig.segments(), ["000001.seg"]);
-    rig.store
-        .operate(crate::Action::Remove, id, None, "test")
-        .await
-        .unwrap();
+    rig.remove(id).await;
     assert_eq!(rig.segments(), Vec::<String>::new());
     rig.assert_clean().await;
 }
@@ -27,10 +24,7 @@ async fn a_mostly_dead_segment_is_rewritten() {
     }
     let rig = rig.end_segment();
     for id in dead {
-        rig.store
-            .operate(crate::Action::Remove, id, None, "test")
-            .await
-            .unwrap();
+        rig.remove(id).await;
     }
     let reader = rig.store.open_item(kept).await.unwrap().unwrap();
     let keeper = rig.keeper();
@@ -56,10 +50,7 @@ async fn a_mostly_dead_segment_has_time_to_die_by_itself_unless_room_is_scarce()
         rig.accept(b"kept").await;
         let dead = rig.accept(&[b'x'; 1000]).await;
         let rig = rig.end_segment();
-        rig.store
-            .operate(crate::Action::Remove, dead, None, "test")
-            .await
-            .unwrap();
+        rig.remove(dead).await;
         let mut keeper = rig.keeper();
         keeper.compact_after = COMPACT_AFTER;
         if let Some(free) = free {
@@ -88,10 +79,7 @@ async fn a_disk_that_fails_once_puts_a_rewriting_off_and_no_more() {
     let kept = rig.accept(b"kept").await;
     let dead = rig.accept(&[b'x'; 1000]).await;
     let rig = rig.end_segment();
-    rig.store
-        .operate(crate::Action::Remove, dead, None, "test")
-        .await
-        .unwrap();
+    rig.remove(dead).await;
     let keeper = rig.keeper();
     let disk = rig.disk.clone();
     let left = tokio::task::spawn_blocking(move || {
@@ -117,10 +105,7 @@ async fn a_segment_with_damage_is_not_rewritten() {
     let damaged = rig.accept(b"damaged").await;
     let dead = rig.accept(&[b'x'; 1000]).await;
     let rig = rig.end_segment();
-    rig.store
-        .operate(crate::Action::Remove, dead, None, "test")
-        .await
-        .unwrap();
+    rig.remove(dead).await;
     let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
     let (segment, at): (i64, usize) = db
         .query_row(
@@ -194,10 +179,7 @@ async fn the_age_of_a_story_is_counted_from_its_end() {
         .await
         .unwrap();
     rig.advance(HISTORY_AGE + DAY);
-    rig.store
-        .operate(crate::Action::Remove, id, None, "test")
-        .await
-        .unwrap();
+    rig.remove(id).await;
     for (days, known) in [(0, true), (29, true), (2, false)] {
         rig.advance(days * DAY);
         let keeper = rig.keeper();
@@ -216,10 +198,7 @@ async fn a_damaged_story_does_not_keep_the_others() {
     let mut done = Vec::new();
     for _ in 0..3 {
         let id = rig.accept(b"x").await;
-        rig.store
-            .operate(crate::Action::Remove, id, None, "test")
-            .await
-            .unwrap();
+        rig.remove(id).await;
         done.push(id);
     }
     let db = database::open(&rig.folder.path().join("postrider.db")).unwrap();
@@ -250,10 +229,7 @@ async fn a_step_of_housekeeping_that_fails_stops_no_other() {
         .unwrap();
     rig.deliver(id, ann).await;
     let old = rig.accept(b"x").await;
-    rig.store
-        .operate(crate::Action::Remove, old, None, "test")
-        .await
-        .unwrap();
+    rig.remove(old).await;
     rig.store
         .remove_account(&address("ann@example.org"))
         .await
@@ -335,10 +311,7 @@ async fn a_copy_that_died_between_two_groups_takes_nothing_more() {
     };
     assert_eq!(rig.store.inner.writer.carry_out(order(0)).await, Ok(true));
     // All that was moved dies, and the copy with it; then comes the second group.
-    rig.store
-        .operate(crate::Action::Remove, first, None, "test")
-        .await
-        .unwrap();
+    rig.remove(first).await;
     assert!(!rig.segments().contains(&segment_name(copy.id)));
     assert_eq!(rig.store.inner.writer.carry_out(order(1)).await, Ok(false));
     assert_eq!(rig.read(second).await.unwrap(), b"second");
