@@ -66,6 +66,7 @@ cargo xtask COMMAND
   rfc-index        which file obeys which section of which RFC, and the gaps
   fuzz [SECONDS]   every fuzz target, 10 seconds each if not told otherwise
   sim --seeds N    servers in one process; network, disks and power fail: the first N seeds
+  sim --seeds A-B  the seeds from A to B: a long run in pieces
   sim --seed S     one seed with its journal
   sim --planted [NAME]   bugs put in on purpose, which it has to find
   soak             the long form: 20,000 seeds, power cuts, kills, ten minutes per fuzz target

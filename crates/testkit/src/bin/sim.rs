@@ -1,8 +1,9 @@
-//! Plays seeds of the simulation: `sim --seeds N` the first N, `sim --seed S` one with its journal,
-//! `sim --until-found N` the first N until one breaks. `--lie NAME` in front has the disks lie.
+//! Plays seeds of the simulation: `sim --seeds N` the first N, `sim --seeds A-B` those from A to B,
+//! `sim --seed S` one with its journal, `sim --until-found N` the first N until one breaks. `--lie NAME` in front has the disks lie.
 
 #![expect(clippy::print_stdout, reason = "a tool whose output is for people")]
 
+use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     };
     let went_well = match rest {
         ["--seed", seed] => seed.parse().ok().map(|seed| one(seed, lie)),
-        ["--seeds", count] => count.parse().ok().map(|count| many(count, lie)),
+        ["--seeds", seeds] => range(seeds).map(|seeds| many(&seeds, lie)),
         ["--until-found", count] => count.parse().ok().map(|count| find(count, lie)),
         _ => None,
     };
@@ -29,10 +30,19 @@ fn main() -> ExitCode {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         None => {
-            eprintln!("sim [--lie no-sync|no-folder-sync] --seed S | --seeds N | --until-found N");
+            eprintln!(
+                "sim [--lie no-sync|no-folder-sync] --seed S | --seeds N|A-B | --until-found N"
+            );
             ExitCode::FAILURE
         }
     }
+}
+
+/// `N`: the first so many; `A-B`: from A to B.
+fn range(seeds: &str) -> Option<RangeInclusive<u64>> {
+    let (first, last) = seeds.split_once('-').unwrap_or(("1", seeds));
+    let seeds = first.parse().ok()?..=last.parse().ok()?;
+    (!seeds.is_empty()).then_some(seeds)
 }
 
 fn one(seed: u64, lie: Option<Lie>) -> bool {
@@ -50,10 +60,11 @@ fn one(seed: u64, lie: Option<Lie>) -> bool {
     true
 }
 
-fn many(count: u64, lie: Option<Lie>) -> bool {
-    let (mut tally, mut failed) = (Tally::default(), 0);
+fn many(seeds: &RangeInclusive<u64>, lie: Option<Lie>) -> bool {
+    let (mut tally, mut played, mut failed) = (Tally::default(), 0, 0);
     let began = now();
-    let ended = play(count, lie, |seed, outcome| {
+    let ended = play(seeds, lie, |seed, outcome| {
+        played += 1;
         match outcome.result {
             Ok(more) => tally += more,
             Err(error) => {
@@ -64,19 +75,19 @@ fn many(count: u64, lie: Option<Lie>) -> bool {
         true
     });
     println!("{tally:#?}");
-    say_speed(count, &tally, began.elapsed());
-    let blind = count >= ENOUGH && tally.has_gaps();
+    say_speed(played, &tally, began.elapsed());
+    let blind = played >= ENOUGH && tally.has_gaps();
     if blind {
         println!("FAILED: something that should happen in so many seeds never did");
     }
-    println!("cases: sim {}", count - failed);
+    println!("cases: sim {}", played - failed);
     failed == 0 && !blind && ended
 }
 
 /// Plays seeds until one breaks: true when that happens.
 fn find(count: u64, lie: Option<Lie>) -> bool {
     let mut found = None;
-    play(count, lie, |seed, outcome| {
+    play(&(1..=count), lie, |seed, outcome| {
         if let Err(error) = outcome.result {
             found.get_or_insert((seed, error));
         }
@@ -89,10 +100,14 @@ fn find(count: u64, lie: Option<Lie>) -> bool {
     found.is_some()
 }
 
-/// Plays the first so many seeds on all processors, each in a thread of its own, as long as `told`
-/// says so. False when one of them does not come to an end.
-fn play(count: u64, lie: Option<Lie>, mut told: impl FnMut(u64, Outcome) -> bool) -> bool {
-    let (next, stop) = (AtomicU64::new(1), AtomicBool::new(false));
+/// Plays seeds on all processors, each in a thread of its own, as long as `told` says so. False when
+/// one of them does not come to an end.
+fn play(
+    seeds: &RangeInclusive<u64>,
+    lie: Option<Lie>,
+    mut told: impl FnMut(u64, Outcome) -> bool,
+) -> bool {
+    let (next, stop) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
     let (done, outcomes) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
@@ -101,7 +116,7 @@ fn play(count: u64, lie: Option<Lie>, mut told: impl FnMut(u64, Outcome) -> bool
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > count || stop.load(Ordering::Relaxed) {
+                    if !seeds.contains(&seed) || stop.load(Ordering::Relaxed) {
                         return;
                     }
                     if done.send((seed, sim::run_with(seed, lie))).is_err() {
@@ -152,12 +167,12 @@ fn broken(error: &anyhow::Error) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn say_speed(count: u64, tally: &Tally, took: Duration) {
+fn say_speed(played: u64, tally: &Tally, took: Duration) {
     let days = tally.simulated.as_secs_f64() / DAY.as_secs_f64();
     let seconds = took.as_secs_f64();
     println!(
-        "{count} seeds, {days:.0} days of three servers in {seconds:.1} s: {:.2} s a seed, {:.1} days a second",
-        seconds / f64::from(u32::try_from(count.max(1)).unwrap_or(u32::MAX)),
+        "{played} seeds, {days:.0} days of three servers in {seconds:.1} s: {:.2} s a seed, {:.1} days a second",
+        seconds / f64::from(u32::try_from(played.max(1)).unwrap_or(u32::MAX)),
         days / seconds
     );
 }
