@@ -1,5 +1,6 @@
 //! Plays seeds of the simulation: `sim --seeds N` the first N, `sim --seeds A-B` those from A to B,
-//! `sim --seed S` one with its journal, `sim --until-found N` the first N until one breaks. `--lie NAME` in front has the disks lie.
+//! `sim --seed S` one with its journal, `sim --until-found N` the first N until one breaks. `--lie NAME`
+//! in front has the disks lie.
 
 #![expect(clippy::print_stdout, reason = "a tool whose output is for people")]
 
@@ -136,6 +137,7 @@ fn play(
                 Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => {
                     let last = next.load(Ordering::Relaxed).saturating_sub(1);
+                    let last = last.min(*seeds.end());
                     println!("FAILED: time stands still in seed {last} or one before it");
                     // The thread that plays it never ends.
                     std::process::exit(1);
@@ -191,3 +193,25 @@ const ENOUGH: u64 = 100;
 const STALL_MAX: Duration = Duration::from_mins(2);
 const TAIL_LINES: usize = 30;
 const DAY: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn seeds_are_told_by_their_number_or_by_the_first_and_the_last() {
+        for (told, seeds) in [
+            ("5", Some(1..=5)),
+            ("501-1000", Some(501..=1000)),
+            ("7-7", Some(7..=7)),
+            ("0", None),
+            ("7-3", None),
+            ("-5", None),
+            ("5-", None),
+            ("1-2-3", None),
+            ("a", None),
+        ] {
+            assert_eq!(range(told), seeds, "{told}");
+        }
+    }
+}
