@@ -66,10 +66,10 @@ impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digit = |n: usize| {
             let [.., low] = (self.0 >> (5 * (TEXT_LEN - 1 - n))).to_be_bytes();
-            char::from(ALPHABET[usize::from(low & 31)])
+            ALPHABET[usize::from(low & 31)]
         };
-        let text: String = (0..TEXT_LEN).map(digit).collect();
-        f.pad(&text)
+        let text: [u8; TEXT_LEN] = std::array::from_fn(digit);
+        f.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -139,7 +139,9 @@ impl Mailbox {
 
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.local, self.host)
+        self.local.fmt(f)?;
+        f.write_str("@")?;
+        self.host.fmt(f)
     }
 }
 
