@@ -12,7 +12,7 @@ use super::form::Form;
 use super::load::{self, Connections, Load};
 use super::peer::{self, Peer};
 use super::table::{self, Row, Sample};
-use super::usage::Usage;
+use super::usage::{self, Usage};
 use super::{ROUNDS, SETTLE_MAX, empty_folder, postfix, postrider};
 use crate::process;
 
@@ -81,35 +81,47 @@ pub(super) fn through(words: &[&str]) -> anyhow::Result<bool> {
         connections: Connections::Kept,
         messages: messages.parse()?,
     };
-    let took = pass(&load, server.parse()?, next.parse()?, to)?;
+    let took = pass(&load, server.parse()?, next.parse()?, to)?.took;
     println!("{}", took.as_secs_f64());
     Ok(true)
 }
 
-/// From the first message until the sink has the last one.
-fn pass(load: &Load, port: u16, next: u16, to: &str) -> anyhow::Result<Duration> {
-    let sink = Sink::start(next, load.messages)?;
-    let start = process::now();
-    load.send(port, to)?;
-    sink.wait()?;
-    Ok(start.elapsed())
+/// What it takes until the sink has the last message.
+struct Passage {
+    took: Duration,
+    /// CPU seconds of the generator and the sink.
+    ends: f64,
 }
 
+fn pass(load: &Load, port: u16, next: u16, to: &str) -> anyhow::Result<Passage> {
+    let sink = Sink::start(next, load.messages)?;
+    let (start, before) = (process::now(), usage::of_ended_children());
+    load.send(port, to)?;
+    sink.wait()?;
+    let took = start.elapsed();
+    let generator = usage::of_ended_children() - before;
+    let ends = generator + usage::of_tree(sink.process.id()).cpu_seconds;
+    Ok(Passage { took, ends })
+}
+
+/// Without a server, CPU seconds are those of the generator and the sink.
 fn sample(load: &Load, way: &Way) -> anyhow::Result<Sample> {
     let before = way.server.as_ref().map(Peer::usage);
     let port = way.server.as_ref().map_or(way.next, |server| server.port);
-    let took = pass(load, port, way.next, "alice@sink.test")?;
-    let after = way
-        .server
-        .as_ref()
-        .map(|server| server.settled_usage(SETTLE_MAX));
-    let none = Usage::default;
+    let Passage { took, ends } = pass(load, port, way.next, "alice@sink.test")?;
+    let after = match &way.server {
+        Some(server) => server.settled_usage(SETTLE_MAX),
+        None => Usage {
+            cpu_seconds: ends,
+            ..Usage::default()
+        },
+    };
     Ok(Sample::of(
         load.messages,
         load.octets,
         took,
-        &before.unwrap_or_else(none),
-        &after.unwrap_or_else(none),
+        &before.unwrap_or_default(),
+        &after,
     ))
 }
 

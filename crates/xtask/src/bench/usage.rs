@@ -3,6 +3,8 @@
 //! The kernel adds what a dead child used to its parent when the parent waits for it, so the sum
 //! over the living is the sum over all.
 
+use std::ops::Range;
+
 /// Sums since the processes started, and memory as it is now.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) struct Usage {
@@ -34,6 +36,12 @@ pub(super) fn of_tree(pid: u32) -> Usage {
     sum
 }
 
+/// CPU seconds of the children of this process that it has waited for.
+pub(super) fn of_ended_children() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    ticks(&stat, 13..15)
+}
+
 fn children(pid: u32) -> Vec<u32> {
     let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
@@ -50,12 +58,17 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// utime, stime, cutime and cstime: proc(5). The name in brackets may hold spaces.
+/// utime, stime, cutime and cstime: proc(5).
 fn cpu_seconds(stat: &str) -> f64 {
+    ticks(stat, 11..15)
+}
+
+/// The sum of some times behind the name, in seconds. That stands in brackets and may hold spaces.
+fn ticks(stat: &str, which: Range<usize>) -> f64 {
     let Some((_, rest)) = stat.rsplit_once(')') else {
         return 0.0;
     };
-    let times = rest.split_whitespace().skip(11).take(4);
+    let times = rest.split_whitespace().skip(which.start).take(which.len());
     times
         .filter_map(|ticks| ticks.parse::<f64>().ok())
         .sum::<f64>()
@@ -79,6 +92,7 @@ mod tests {
     fn fields_of_proc() {
         let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 1 2 3 4 100 50 25 25 20 0 1 0 5";
         assert!((cpu_seconds(stat) - 2.0).abs() < 1e-9);
+        assert!((ticks(stat, 13..15) - 0.5).abs() < 1e-9);
         assert_eq!(
             field("Rss: 9 kB\nPss:      1234 kB\nPss_Dirty: 1 kB\n", "Pss:"),
             1234
