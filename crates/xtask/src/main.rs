@@ -69,7 +69,7 @@ cargo xtask COMMAND
   sim --seeds A-B  the seeds from A to B: a long run in pieces
   sim --seed S     one seed with its journal
   sim --planted [NAME]   bugs put in on purpose, which it has to find
-  soak             the long form: 20,000 seeds, power cuts, kills, ten minutes per fuzz target
+  soak             the long form: 20,000 seeds, planted bugs, an hour of traffic, power cuts, kills, fuzzing
   lab [unpack]     unpack foreign mailers and tools under target/lab
   lab run [NAME..] [--write] [--keep] [--release]   Postrider and foreign mailers on a small internet
   lab soak SECONDS   mixed traffic between six mailers, with faults all the time

@@ -90,17 +90,16 @@ impl Drop for Peer {
 /// The ceiling: takes everything, keeps nothing.
 pub(super) fn sink() -> anyhow::Result<Peer> {
     let port = free_port()?;
-    Peer::start("smtp-sink", port, &mut sink_command(port)?)
+    Peer::start("smtp-sink", port, &mut sink_command(port, &[])?)
 }
 
-/// The command of the ceiling.
-pub(super) fn sink_command(port: u16) -> anyhow::Result<Command> {
+/// The command of the ceiling, with options of `smtp-sink`.
+pub(super) fn sink_command(port: u16, options: &[&str]) -> anyhow::Result<Command> {
     let mut command = lab::command("smtp-sink")?;
     if is_root()? {
         command.args(["-u", "nobody"]);
     }
-    // Counters on its stdout.
-    command.arg("-c");
+    command.args(options);
     command.arg(format!("127.0.0.1:{port}")).arg("1000");
     Ok(command)
 }

@@ -133,7 +133,8 @@ struct Sink {
 
 impl Sink {
     fn start(port: u16, messages: u64) -> anyhow::Result<Self> {
-        let mut process = peer::sink_command(port)?
+        // Counters on its stdout.
+        let mut process = peer::sink_command(port, &["-c"])?
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
