@@ -21,7 +21,7 @@ mod tests;
 pub use faults::{Fault, Lie, Odds};
 
 use faults::{EIO, ENOSPC, Faults, Step};
-use file::MemoryFile;
+use file::{MemoryFile, OpenFile};
 use names::Names;
 
 /// The disk; clones share it.
@@ -130,6 +130,11 @@ impl MemoryDisk {
         }
     }
 
+    fn hand_out(&self, file: Arc<MemoryFile>) -> Arc<dyn DiskFile> {
+        let disk = self.clone();
+        Arc::new(OpenFile { disk, file })
+    }
+
     /// Whether a call may go on. Who listens is told why not.
     fn step(&self, step: Step) -> Result<(), Trouble> {
         let (met, listener) = {
@@ -183,7 +188,7 @@ impl From<Trouble> for io::Error {
 impl Disk for MemoryDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         self.step(Step::Create)?;
-        let file = Arc::new(MemoryFile::new(self.clone()));
+        let file = Arc::new(MemoryFile::default());
         let mut state = self.state();
         if state.full {
             return Err(io::Error::from_raw_os_error(ENOSPC));
@@ -191,13 +196,13 @@ impl Disk for MemoryDisk {
         state.names.create(name, &file)?;
         drop(state);
         self.stepped()?;
-        Ok(file)
+        Ok(self.hand_out(file))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         self.step(Step::Look)?;
         let file = self.state().names.now.get(name).cloned();
-        file.map(|f| f as Arc<dyn DiskFile>)
+        file.map(|file| self.hand_out(file))
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 

@@ -46,7 +46,7 @@ impl MemoryDisk {
         let after = Self::seeded(rng.random());
         for (name, file) in left {
             let content = file.content().after_power_cut(chance, rng);
-            let file = Arc::new(MemoryFile::with(after.clone(), content));
+            let file = Arc::new(MemoryFile::with(content));
             after.state().names.put(&name, file);
         }
         after
@@ -66,7 +66,7 @@ impl MemoryDisk {
                 return Arc::clone(copied);
             }
             let content = file.content().clone();
-            let copied = Arc::new(MemoryFile::with(copy.clone(), content));
+            let copied = Arc::new(MemoryFile::with(content));
             copies.push((Arc::clone(file), Arc::clone(&copied)));
             copied
         };

@@ -1,7 +1,7 @@
 //! A file: its octets, and what a power cut leaves of them.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::RngExt;
 use rand::rngs::SmallRng;
@@ -10,10 +10,14 @@ use super::faults::{EIO, ENOSPC, Lie, Step};
 use super::octets::Octets;
 use super::{DiskFile, MemoryDisk, State};
 
-/// A file of a disk in memory.
-pub(super) struct MemoryFile {
-    disk: MemoryDisk,
-    content: Mutex<Content>,
+/// A file of a disk in memory. It does not know its disk, which has it.
+#[derive(Default)]
+pub(super) struct MemoryFile(Mutex<Content>);
+
+/// A file in somebody's hands.
+pub(super) struct OpenFile {
+    pub(super) disk: MemoryDisk,
+    pub(super) file: Arc<MemoryFile>,
 }
 
 /// Octets as they are, and as a power cut leaves them.
@@ -128,19 +132,16 @@ impl Content {
 }
 
 impl MemoryFile {
-    pub(super) fn new(disk: MemoryDisk) -> Self {
-        Self::with(disk, Content::default())
-    }
-
-    pub(super) fn with(disk: MemoryDisk, content: Content) -> Self {
-        let content = Mutex::new(content);
-        Self { disk, content }
+    pub(super) fn with(content: Content) -> Self {
+        Self(Mutex::new(content))
     }
 
     pub(super) fn content(&self) -> MutexGuard<'_, Content> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
+impl OpenFile {
     /// How much of a write is done, and what is said of it.
     fn admit(&self, len: usize, end: usize) -> (usize, io::Result<()>) {
         if let Err(trouble) = self.disk.step(Step::Write) {
@@ -152,7 +153,7 @@ impl MemoryFile {
             return (done, Err(said));
         }
         let mut state = self.disk.state();
-        if state.full && end > self.content().now.len() {
+        if state.full && end > self.file.content().now.len() {
             let done = if state.rng.random() { len / 2 } else { 0 };
             return (done, Err(io::Error::from_raw_os_error(ENOSPC)));
         }
@@ -160,13 +161,13 @@ impl MemoryFile {
     }
 }
 
-impl DiskFile for MemoryFile {
+impl DiskFile for OpenFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
         let (done, said) = self.admit(bytes.len(), offset + bytes.len());
         if done > 0 {
             let change = Change::Written(offset, bytes[..done].to_vec());
-            self.content().change(change);
+            self.file.content().change(change);
         }
         said?;
         self.disk.stepped()
@@ -175,7 +176,7 @@ impl DiskFile for MemoryFile {
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
         self.disk.step(Step::Look)?;
         let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        if self.content().now.get(bytes, offset) {
+        if self.file.content().now.get(bytes, offset) {
             Ok(())
         } else {
             Err(io::ErrorKind::UnexpectedEof.into())
@@ -191,7 +192,7 @@ impl DiskFile for MemoryFile {
             sync_max,
             ..
         } = &mut *state;
-        let mut content = self.content();
+        let mut content = self.file.content();
         match told {
             Err(trouble) => {
                 if trouble.by_chance {
@@ -215,23 +216,23 @@ impl DiskFile for MemoryFile {
 
     fn length(&self) -> io::Result<u64> {
         self.disk.step(Step::Look)?;
-        Ok(self.content().now.len() as u64)
+        Ok(self.file.content().now.len() as u64)
     }
 
     fn reserve(&self, len: u64) -> io::Result<()> {
         let len = usize::try_from(len).map_err(io::Error::other)?;
         self.disk.step(Step::Reserve)?;
-        if self.disk.state().full && len > self.content().now.len() {
+        if self.disk.state().full && len > self.file.content().now.len() {
             return Err(io::Error::from_raw_os_error(ENOSPC));
         }
-        self.content().change(Change::Reserved(len));
+        self.file.content().change(Change::Reserved(len));
         self.disk.stepped()
     }
 
     fn cut(&self, len: u64) -> io::Result<()> {
         self.disk.step(Step::Cut)?;
         let len = usize::try_from(len).map_err(io::Error::other)?;
-        self.content().change(Change::Cut(len));
+        self.file.content().change(Change::Cut(len));
         self.disk.stepped()
     }
 }

@@ -1,3 +1,4 @@
+use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -168,4 +169,18 @@ fn a_copy_remembers_what_was_not_synced() {
     let found = left(&copy, |after| format!("{:?}", content(after, "a")));
     assert_eq!(found, [format!("{:?}", Some(b"one"))]);
     assert!(left(&disk, |after| format!("{:?}", content(after, "a"))).len() > 1);
+}
+
+/// A simulation has thousands of them.
+#[test]
+fn a_disk_goes_with_the_last_who_has_it_or_a_file_of_it() {
+    let disk = MemoryDisk::seeded(1);
+    let file = synced(&disk, "a", b"one");
+    let copy = disk.copied();
+    let disks = [&disk, &copy, &disk.after_power_cut()].map(|disk| Arc::downgrade(&disk.0));
+    drop((disk, copy));
+    let left = || disks.each_ref().map(Weak::strong_count);
+    assert_eq!(left(), [1, 0, 0]);
+    drop(file);
+    assert_eq!(left(), [0, 0, 0]);
 }
