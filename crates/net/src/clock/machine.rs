@@ -64,7 +64,7 @@ impl MachineClock {
         let mut now = nanoseconds(elapsed());
         let late = now - self.look_at.load(Ordering::Acquire);
         if late >= 0
-            && let Some(mut looked) = self.looked(late)
+            && let Some(mut looked) = self.look(late)
         {
             // In this order: a pause between the two must not look like a step forward.
             let wall = wall();
@@ -76,9 +76,9 @@ impl MachineClock {
         Timestamp::from_millis(self.tell(time / 1_000_000))
     }
 
-    /// `None` when somebody else is looking. Behind a longer quiet, that is waited for: until then a
-    /// step of the wall clock would be missed for all of it.
-    fn looked(&self, late: i64) -> Option<MutexGuard<'_, Reading>> {
+    /// Nothing when somebody else is looking. Behind a longer quiet, that one is waited for: a step of the
+    /// wall clock would be missed for all of it.
+    fn look(&self, late: i64) -> Option<MutexGuard<'_, Reading>> {
         if late > nanoseconds(LATE) {
             return Some(self.looked.lock().unwrap_or_else(PoisonError::into_inner));
         }
@@ -91,9 +91,7 @@ impl MachineClock {
 
     /// Follows the wall clock, unless somebody has just done so.
     fn follow(&self, looked: &mut Reading, elapsed: Duration, wall: Duration) {
-        let Some(passed) = elapsed.checked_sub(looked.elapsed) else {
-            return;
-        };
+        let passed = elapsed.saturating_sub(looked.elapsed);
         if passed < LOOK_EVERY {
             return;
         }
@@ -179,7 +177,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    /// A clock that began at one hour behind 1970, and how to read it.
+    /// A clock that began when it was 01:00 on the first day of 1970, and how to read it.
     fn began() -> (MachineClock, impl Fn(&MachineClock, u64, u64) -> i64) {
         let read = |clock: &MachineClock, elapsed, wall| {
             let [elapsed, wall] = [elapsed, wall].map(Duration::from_micros);
