@@ -5,7 +5,9 @@ before the reply leaves, and behind them in the same write the entry that promis
 is a file of its own: there the commit is written and synced after the body, and before the reply.
 """
 
+import ast
 import re
+from pathlib import Path
 
 from rig import main, need_program
 from messages import message
@@ -20,6 +22,8 @@ RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>(?P<arguments>.*)$")
 # Replies to pipelined commands may leave in one call.
 GO_AHEAD = re.compile(r'(?:"|\\n)354 ')
 STORED = re.compile(r'(?:"|\\n)250 2\.0\.0 .*queued as')
+# As strace writes octets: with the escapes of C, which Python shares.
+LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
 RESULT = re.compile(r"\)\s+= (?P<result>-?\d+)")
 
 
@@ -89,14 +93,21 @@ def stories_of(calls, data):
                 story = None
         elif story is not None and path.startswith(data):
             name = path[len(data) :].lstrip("/")
-            story.append((step_of(call, arguments), name))
+            story.append((step_of(call, path, arguments), name))
 
 
-def step_of(call, arguments):
+def step_of(call, path, arguments):
     """An entry without a body is of another moment: of the delivery of this message or the last one."""
     if call in SYNCS:
         return "sync"
-    return "entry" if '"PRIDJNL' in arguments else "write"
+    return "entry" if path.endswith(".seg") and begins_with_entry(path, arguments) else "write"
+
+
+def begins_with_entry(path, arguments):
+    """What marks the bodies of a segment stands in its header; entries have it turned over."""
+    life = Path(path).read_bytes()[16:24]
+    written = ast.literal_eval("b" + LITERAL.search(arguments)[0])
+    return written[:8] == bytes(octet ^ 0xFF for octet in life)
 
 
 def fault_of(story, large):

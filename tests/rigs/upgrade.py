@@ -9,8 +9,8 @@ from pathlib import Path
 from rig import CannotRun, find_program, main, wait_until
 
 FIXTURES = Path(__file__).resolve().parents[2] / "crates/store/tests/fixtures"
-OLD = [1, 2]
-NEWEST = 3
+OLD = [1, 2, 3]
+NEWEST = 4
 # What an upgrade does to files. Each call is one point to die at, before it is carried out.
 CALLS = ["pwrite64", "fsync", "fdatasync", "rename", "unlink", "ftruncate"]
 MARGIN = 16 * 1024 * 1024  # octets that an upgrade wants beside the copies

@@ -242,7 +242,7 @@ mod tests {
 
     fn drafts(disk: &MemoryDisk) -> Drafts {
         let pool = Pool::start("drafts", vec![()]).unwrap();
-        Drafts::new(Arc::new(disk.clone()), Numbers::starting_at(1), pool)
+        Drafts::new(Arc::new(disk.clone()), Numbers::starting_at(1, 0), pool)
     }
 
     fn id(n: i64) -> ItemId {

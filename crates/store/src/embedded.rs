@@ -7,6 +7,7 @@
 //! DATA/postrider.db.schema-2.backup  what an upgrade has kept of the schema before
 //! DATA/bodies/000001.seg  the body log
 //! DATA/bodies/draft-ID    a large body on its way in
+//! DATA/bodies/spare-ID    the file of a dead segment, kept for a new one
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use rusqlite::Connection;
 use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
+use crate::limits::SEGMENT_LEN_MAX;
 use crate::metrics::{Metrics, Stopwatch};
 use crate::pool::Pool;
 
@@ -81,6 +83,8 @@ pub struct Options {
     pub stopwatch: Option<Stopwatch>,
     /// What becomes of a folder of an older schema.
     pub old_schema: OldSchema,
+    /// A segment of the body log takes no new body beyond this size, in octets.
+    pub segment_len: u64,
 }
 
 /// Who does the work of a store.
@@ -113,6 +117,7 @@ impl Options {
             work: Work::Threads,
             stopwatch: None,
             old_schema: OldSchema::Upgrade,
+            segment_len: SEGMENT_LEN_MAX,
         }
     }
 }
@@ -280,7 +285,7 @@ impl Embedded {
             numbers,
             repeated,
             upgraded,
-        } = upgrade::ready(&mut db, folder, &disk, &*below, now)?;
+        } = upgrade::ready(&mut db, folder, &disk, &*below, &options)?;
         database::shorten_waits(&db, now)?;
         let last: i64 = db.query_row("SELECT coalesce(max(id), 0) FROM item", [], |row| {
             row.get(0)

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::body_log::{OpenBody, Place, RECORD_HEADER_LEN, Record, Scan, Sheet, record_header};
+use crate::body_log::{
+    DRAFT_BODY_AT, Marks, OpenBody, Place, Record, Scan, Sheet, record_header, segment_header,
+};
 use crate::disk::DiskFile;
 use crate::embedded::redo;
 use crate::spans::Spans;
@@ -39,13 +41,16 @@ pub fn body_log_reader(bytes: &[u8]) {
         assert_eq!(crc32c::crc32c(octets), place.crc);
     }
     // The same octets, properly recorded, must pass.
-    let mut good = record_header(7, content.len() as u64, crc32c::crc32c(content)).to_vec();
+    let marks = Marks::of(number(0));
+    let mut good = segment_header(1, marks).to_vec();
+    let crc = crc32c::crc32c(content);
+    good.extend(record_header(marks, 7, content.len() as u64, crc));
     good.extend(content);
     let place = Place {
         segment: 1,
-        at: RECORD_HEADER_LEN as u64,
+        at: DRAFT_BODY_AT,
         length: content.len() as u64,
-        crc: crc32c::crc32c(content),
+        crc,
     };
     let body = OpenBody {
         place,
@@ -59,12 +64,13 @@ pub fn body_log_reader(bytes: &[u8]) {
 pub fn journal(bytes: &[u8]) {
     redo::walk(bytes);
     let tail = Content(bytes.to_vec());
-    let mut scan = Scan::new(&tail, 0).expect("it has a length");
+    let marks = Marks::of(u64::from_le_bytes(*b"PRIDREC\x02"));
+    let mut scan = Scan::new(&tail, marks, 0).expect("it has a length");
     while let Ok(Some(entry)) = scan.next() {
         redo::walk(&entry);
     }
     assert!(scan.end() <= bytes.len() as u64);
-    let mut sheet = Sheet::new(1, 0);
+    let mut sheet = Sheet::new(1, marks, 0, Vec::new());
     let crc = crc32c::crc32c(bytes);
     sheet.body(&Record {
         id: 7,
@@ -73,7 +79,7 @@ pub fn journal(bytes: &[u8]) {
     });
     sheet.entry(bytes);
     let whole = Content(sheet.as_octets().to_vec());
-    let mut scan = Scan::new(&whole, 0).expect("it has a length");
+    let mut scan = Scan::new(&whole, marks, 0).expect("it has a length");
     assert!(matches!(scan.next(), Ok(Some(entry)) if entry == bytes));
     assert!(matches!(scan.next(), Ok(None)));
 }

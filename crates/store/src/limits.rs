@@ -12,6 +12,10 @@ pub const FRESH_MEMORY_MAX: usize = 16 * 1024 * 1024;
 pub const DRAFT_SYNC_EVERY: u64 = 32 * 1024 * 1024;
 /// A segment of the body log takes no new body beyond this size, in octets.
 pub const SEGMENT_LEN_MAX: u64 = 64 * 1024 * 1024;
+/// Files of dead segments that are kept, to be written once more.
+pub const SPARES_MAX: usize = 2;
+/// None is kept when new mail has less room than this, in octets.
+pub const SPARES_ROOM_MIN: u64 = 2 * 1024 * 1024 * 1024;
 /// The orders of one turn weigh at most so much, in octets: bodies and what is written of them. A
 /// heavier order goes alone.
 pub const TURN_OCTETS_MAX: usize = 1024 * 1024;

@@ -23,7 +23,7 @@ mod kit;
 mod refused;
 use kit::*;
 
-const SCHEMAS: &[u32] = &[1, 2, 3];
+const SCHEMAS: &[u32] = &[1, 2, 3, 4];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_folder_of_each_schema_opens_and_loses_nothing() {

@@ -57,6 +57,7 @@ impl Kind<'_> {
         let options = Options {
             disk: Some(disk),
             work: Work::Callers,
+            segment_len: SEGMENT_LEN,
             ..self.options(clock)
         };
         Embedded::open(folder, options)
@@ -150,3 +151,5 @@ const LIMITS: Limits = Limits {
     total: 100,
     per_address: 100,
 };
+/// Short, so that segments fill and die, and their files are written again.
+const SEGMENT_LEN: u64 = 4 * 1024;

@@ -25,13 +25,13 @@ fn backup(server: &Server, schema: u32) -> PathBuf {
 
 #[test]
 fn the_mail_of_every_version_is_read_and_delivered() {
-    for schema in [1, 2, 3] {
+    for schema in [1, 2, 3, 4] {
         let mut server = on_schema(schema);
         // What waits for others leaves for a port where nobody is.
         server.configure("listen = [\"127.0.0.1:0\"]\nroutes = { \"*\" = \"127.0.0.1:1\" }");
         server.start();
         let copied = backup(&server, schema).exists();
-        assert_eq!(copied, schema < 3, "{}", server.log());
+        assert_eq!(copied, schema < 4, "{}", server.log());
         let told = format!("backup={}", backup(&server, schema).display());
         assert_eq!(server.log().contains(&told), copied, "{}", server.log());
 
@@ -60,7 +60,7 @@ fn the_mail_of_every_version_is_read_and_delivered() {
 
 #[test]
 fn a_command_upgrades_nothing() {
-    for schema in [1, 2] {
+    for schema in [1, 2, 3] {
         let server = on_schema(schema);
         let database = server.data().join("postrider.db");
         let before = std::fs::read(&database).unwrap();
@@ -96,7 +96,7 @@ fn the_copy_is_for_its_owner_only() {
 
 #[test]
 fn a_newer_folder_is_refused_with_the_reason() {
-    let server = on_schema(3);
+    let server = on_schema(4);
     let database = server.data().join("postrider.db");
     let mut octets = std::fs::read(&database).unwrap();
     // The number of the schema stands in the header of the file.
@@ -105,7 +105,7 @@ fn a_newer_folder_is_refused_with_the_reason() {
     for line in ["serve", "audit"] {
         let said = server.run(line);
         assert_eq!(said.code, 65, "{line}: {said:?}");
-        for wanted in ["has schema 99", "up to 3", "install that newer version"] {
+        for wanted in ["has schema 99", "up to 4", "install that newer version"] {
             assert!(said.err.contains(wanted), "{line}: {said:?}");
         }
     }

@@ -1,12 +1,12 @@
 //! Reads bodies by id, through counted handles to their segments.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::io::Errno;
 
 use super::{Place, RECORD_HEADER_LEN, segment_name};
-use crate::body_log::record::parse_record_header;
+use crate::body_log::record::{Marks, parse_record_header};
 use crate::disk::{Disk, DiskFile};
 use crate::limits::READ_CHUNK;
 
@@ -29,12 +29,32 @@ impl PlaceOf for Known {
 #[derive(Clone)]
 pub(crate) struct BodyReader {
     disk: Arc<dyn Disk>,
-    /// Most recently used last.
-    open: Arc<Mutex<Vec<Handle>>>,
+    handles: Arc<Mutex<Handles>>,
 }
 
-/// An open segment.
-type Handle = (i64, Arc<dyn DiskFile>);
+/// The handles to segments.
+#[derive(Default)]
+struct Handles {
+    /// Kept open; most recently used last.
+    open: Vec<(i64, Arc<dyn DiskFile>)>,
+    /// Not kept any more, while somebody may still read through them.
+    lent: Vec<(i64, Weak<dyn DiskFile>)>,
+}
+
+impl Handles {
+    /// Keeps the `n`th no longer.
+    fn let_go(&mut self, n: usize) {
+        self.lent.retain(|(_, file)| file.strong_count() > 0);
+        let (segment, file) = self.open.remove(n);
+        if Arc::strong_count(&file) > 1 {
+            self.lent.push((segment, Arc::downgrade(&file)));
+        }
+    }
+
+    fn position(&self, segment: i64) -> Option<usize> {
+        self.open.iter().position(|(id, _)| *id == segment)
+    }
+}
 
 /// A body whose octets can be read however long it takes: the handle keeps the file.
 pub(crate) struct OpenBody {
@@ -46,7 +66,7 @@ impl BodyReader {
     pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
         Self {
             disk,
-            open: Arc::default(),
+            handles: Arc::default(),
         }
     }
 
@@ -68,10 +88,19 @@ impl BodyReader {
         ))
     }
 
-    /// Forgets a segment that is about to be removed.
-    pub(crate) fn forget(&self, segment: i64) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|(id, _)| *id != segment);
+    /// Forgets a segment that is removed; answers whether nobody reads it any more.
+    pub(crate) fn forget(&self, segment: i64) -> bool {
+        let mut handles = self.handles();
+        if let Some(n) = handles.position(segment) {
+            handles.let_go(n);
+        }
+        let read =
+            |(id, file): &(i64, Weak<dyn DiskFile>)| *id == segment && file.strong_count() > 0;
+        !handles.lent.iter().any(read)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The length of the file of a segment, as its name leads to it now.
@@ -80,24 +109,26 @@ impl BodyReader {
     }
 
     fn segment(&self, segment: i64) -> io::Result<Arc<dyn DiskFile>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = open.iter().position(|(id, _)| *id == segment) {
-            let found = open.remove(at);
+        let mut handles = self.handles();
+        if let Some(n) = handles.position(segment) {
+            let found = handles.open.remove(n);
             let file = Arc::clone(&found.1);
-            open.push(found);
+            handles.open.push(found);
             return Ok(file);
         }
         let mut found = self.disk.open(&segment_name(segment));
         if found.as_ref().is_err_and(is_shortage) {
             // Those that are kept open are the first to give way.
-            open.clear();
+            while !handles.open.is_empty() {
+                handles.let_go(0);
+            }
             found = self.disk.open(&segment_name(segment));
         }
         let file = found?;
-        if open.len() >= OPEN_SEGMENTS_MAX {
-            open.remove(0);
+        if handles.open.len() >= OPEN_SEGMENTS_MAX {
+            handles.let_go(0);
         }
-        open.push((segment, Arc::clone(&file)));
+        handles.open.push((segment, Arc::clone(&file)));
         Ok(file)
     }
 }
@@ -133,9 +164,13 @@ impl OpenBody {
         let Some(at) = self.place.at.checked_sub(RECORD_HEADER_LEN as u64) else {
             return Ok(false);
         };
+        let Some(marks) = Marks::read(&*self.file)? else {
+            return Ok(false);
+        };
         let mut header = [0; RECORD_HEADER_LEN];
         self.file.read_exact_at(&mut header, at)?;
-        Ok(parse_record_header(&header) == Some((body, self.place.length, self.place.crc)))
+        let expected = Some((body, self.place.length, self.place.crc));
+        Ok(parse_record_header(marks, &header) == expected)
     }
 }
 
@@ -158,8 +193,9 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::body_log::{BodyLog, Numbers, Record};
+    use crate::body_log::{BodyLog, Numbers, Record, create_segment};
     use crate::disk::double::MemoryDisk;
+    use crate::limits::SEGMENT_LEN_MAX;
 
     /// Answers an old place first, then the new one.
     struct Moved(Cell<Option<Place>>, Place);
@@ -174,7 +210,12 @@ mod tests {
     fn a_body_that_moved_is_looked_up_again() {
         let disk = MemoryDisk::default();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        let mut log = BodyLog::new(Arc::clone(&shared), Numbers::starting_at(5), None);
+        let mut log = BodyLog::new(
+            Arc::clone(&shared),
+            Numbers::starting_at(5, 0),
+            None,
+            SEGMENT_LEN_MAX,
+        );
         let record = Record {
             id: 7,
             octets: b"body",
@@ -191,11 +232,38 @@ mod tests {
         assert!(reader.open(&Moved(Cell::new(None), gone), 7).is_err());
     }
 
+    /// Handles give way to others while somebody still reads through them.
+    #[test]
+    fn a_handle_that_has_given_way_is_still_known() {
+        let disk = MemoryDisk::default();
+        let numbers = Numbers::starting_at(1, 0);
+        for _ in 0..=OPEN_SEGMENTS_MAX {
+            create_segment(&disk, &numbers, None).unwrap();
+        }
+        let reader = BodyReader::new(Arc::new(disk));
+        let first = reader.segment(1).unwrap();
+        for segment in 2..=i64::try_from(OPEN_SEGMENTS_MAX).unwrap() + 1 {
+            reader.segment(segment).unwrap();
+        }
+        assert!(reader.handles().position(1).is_none());
+        let again = reader.segment(1).unwrap();
+        drop(first);
+        assert!(!reader.forget(1));
+        drop(again);
+        assert!(reader.forget(1));
+        assert!(reader.forget(2));
+    }
+
     #[test]
     fn a_removed_segment_stays_readable_for_whoever_has_it_open() {
         let disk = MemoryDisk::default();
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-        let mut log = BodyLog::new(Arc::clone(&shared), Numbers::starting_at(5), None);
+        let mut log = BodyLog::new(
+            Arc::clone(&shared),
+            Numbers::starting_at(5, 0),
+            None,
+            SEGMENT_LEN_MAX,
+        );
         let record = Record {
             id: 7,
             octets: b"body",
@@ -207,10 +275,12 @@ mod tests {
             .open(&Moved(Cell::new(None), place), 7)
             .unwrap()
             .unwrap();
-        reader.forget(place.segment);
+        assert!(!reader.forget(place.segment));
         disk.remove(&segment_name(place.segment)).unwrap();
         let mut octets = [0; 4];
         body.file.read_exact_at(&mut octets, place.at).unwrap();
         assert_eq!(&octets, b"body");
+        drop(body);
+        assert!(reader.forget(place.segment));
     }
 }

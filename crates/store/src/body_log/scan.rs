@@ -3,13 +3,14 @@
 use std::io;
 
 use super::RECORD_HEADER_LEN;
-use super::record::{parse_entry_header, parse_record_header};
+use super::record::{Marks, parse_entry_header, parse_record_header};
 use crate::disk::DiskFile;
 use crate::limits::READ_CHUNK;
 
 /// Goes from record to record and gives the journal entries, as long as everything is whole.
 pub(crate) struct Scan<'a> {
     file: &'a dyn DiskFile,
+    marks: Marks,
     len: u64,
     /// The end of the last entry given.
     end: u64,
@@ -18,9 +19,10 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// From `end` on.
-    pub(crate) fn new(file: &'a dyn DiskFile, end: u64) -> io::Result<Self> {
+    pub(crate) fn new(file: &'a dyn DiskFile, marks: Marks, end: u64) -> io::Result<Self> {
         Ok(Self {
             file,
+            marks,
             len: file.length()?,
             end,
             at: end,
@@ -36,12 +38,12 @@ impl<'a> Scan<'a> {
     pub(crate) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         while let Some(header) = self.read(self.at, RECORD_HEADER_LEN as u64)? {
             let content = self.at + RECORD_HEADER_LEN as u64;
-            if let Some((_, length, crc)) = parse_record_header(&header) {
+            if let Some((_, length, crc)) = parse_record_header(self.marks, &header) {
                 if !self.is_whole(content, length, crc)? {
                     return Ok(None);
                 }
                 self.at = content + length;
-            } else if let Some((from, length, crc)) = parse_entry_header(&header) {
+            } else if let Some((from, length, crc)) = parse_entry_header(self.marks, &header) {
                 let whole = self.read(content, length)?;
                 let whole = whole.filter(|entry| crc32c::crc32c(entry) == crc);
                 let (Some(entry), true) = (whole, (self.end..=self.at).contains(&from)) else {
@@ -86,12 +88,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::body_log::{BodyLog, Numbers, Record, SEGMENT_HEADER_LEN, Sheet, segment_name};
+    use crate::body_log::{
+        BodyLog, Numbers, Record, SEGMENT_HEADER_LEN, Sheet, Spares, create_segment, segment_name,
+    };
     use crate::disk::Disk;
     use crate::disk::double::MemoryDisk;
+    use crate::limits::SEGMENT_LEN_MAX;
 
     fn log(disk: &MemoryDisk) -> BodyLog {
-        let mut log = BodyLog::new(Arc::new(disk.clone()), Numbers::starting_at(1), None);
+        let mut log = BodyLog::new(
+            Arc::new(disk.clone()),
+            Numbers::starting_at(1, 0),
+            None,
+            SEGMENT_LEN_MAX,
+        );
         log.turn_over().unwrap();
         log
     }
@@ -111,7 +121,8 @@ mod tests {
 
     fn entries(disk: &MemoryDisk) -> Vec<String> {
         let file = disk.open(&segment_name(1)).unwrap();
-        let mut scan = Scan::new(&*file, SEGMENT_HEADER_LEN as u64).unwrap();
+        let marks = Marks::read(&*file).unwrap().unwrap();
+        let mut scan = Scan::new(&*file, marks, SEGMENT_HEADER_LEN as u64).unwrap();
         let mut found = Vec::new();
         while let Some(entry) = scan.next().unwrap() {
             found.push(String::from_utf8(entry).unwrap());
@@ -161,6 +172,34 @@ mod tests {
         }
     }
 
+    /// The same file as another segment: what stands behind its end looks as good as new, and in the
+    /// right place, but it is of the life before.
+    #[test]
+    fn what_an_earlier_life_has_left_does_not_count() {
+        let disk = MemoryDisk::default();
+        let mut log = log(&disk);
+        let write = |log: &mut BodyLog, entry: &str| {
+            let sheet = sheet(log, &["body"], Some(entry));
+            log.write(&sheet).unwrap();
+        };
+        for entry in ["old 1", "old 2", "old 3"] {
+            write(&mut log, entry);
+        }
+        assert_eq!(entries(&disk), ["old 1", "old 2", "old 3"]);
+        disk.rename(&segment_name(1), "spare-000001").unwrap();
+        let mut spares = Spares::new(Arc::new(disk.clone()), 0);
+        spares.keep("spare-000001".to_owned());
+        let numbers = Numbers::starting_at(1, 99);
+        let again = create_segment(&disk, &numbers, Some(&mut spares)).unwrap();
+        let disk_of_log = Arc::new(disk.clone());
+        let mut log = BodyLog::new(disk_of_log, numbers, Some(again), SEGMENT_LEN_MAX);
+        assert_eq!(entries(&disk), Vec::<String>::new());
+        write(&mut log, "new 1");
+        assert_eq!(entries(&disk), ["new 1"]);
+        write(&mut log, "new 2");
+        assert_eq!(entries(&disk), ["new 1", "new 2"]);
+    }
+
     /// A write that failed half way may have left a whole entry where a shorter one has ended.
     #[test]
     fn what_an_earlier_write_has_left_does_not_count() {
@@ -169,7 +208,8 @@ mod tests {
         let body = "x".repeat(100);
         let left = sheet(&mut log, &[&body], Some("left"));
         let file = disk.open(&segment_name(1)).unwrap();
-        file.write_all_at(&left.octets, left.at).unwrap();
+        let at = log.open_end().unwrap().1;
+        file.write_all_at(left.as_octets(), at).unwrap();
         // This one ends where the entry of the other begins.
         let written = sheet(&mut log, &[], Some(&"y".repeat(100)));
         log.write(&written).unwrap();

@@ -1,8 +1,15 @@
+use super::segment::ROOM_AHEAD;
 use super::*;
 use crate::disk::double::{Fault, MemoryDisk};
+use crate::limits::SEGMENT_LEN_MAX;
 
 fn log(disk: &MemoryDisk) -> BodyLog {
-    BodyLog::new(Arc::new(disk.clone()), Numbers::starting_at(1), None)
+    BodyLog::new(
+        Arc::new(disk.clone()),
+        Numbers::starting_at(1, 0),
+        None,
+        SEGMENT_LEN_MAX,
+    )
 }
 
 fn append(log: &mut BodyLog, text: &str) -> Result<Place, AppendError> {

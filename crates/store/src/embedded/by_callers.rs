@@ -62,8 +62,8 @@ impl WriterByCallers {
     pub(crate) fn close(&self) {
         let mut state = locked(&self.0);
         state.work();
-        if let Some(mut turns) = state.turns.take() {
-            turns.rest();
+        if let Some(turns) = state.turns.take() {
+            turns.finish();
         }
     }
 

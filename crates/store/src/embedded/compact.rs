@@ -37,7 +37,7 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
     if bodies.is_empty() {
         return Ok(()); // the last one went meanwhile, and the segment with it
     }
-    let mut copy = match create_segment(&*keeper.disk, &keeper.numbers) {
+    let mut copy = match create_segment(&*keeper.disk, &keeper.numbers, None) {
         Ok(copy) => copy,
         Err(e) => {
             warn!(segment, error = ?e, "a segment cannot be compacted now");
@@ -140,8 +140,10 @@ fn copy_bodies(
             length: from.length,
             crc: from.crc,
         };
-        copy.file
-            .write_all_at(&record_header(*id, from.length, from.crc), copy.end)?;
+        copy.file.write_all_at(
+            &record_header(copy.marks, *id, from.length, from.crc),
+            copy.end,
+        )?;
         copy_octets(keeper, *id, *from, to, copy)?;
         copy.end = to.end();
         moves.push(Move {

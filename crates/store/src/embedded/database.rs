@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_outgoing.sql"),
     include_str!("../../migrations/0003_journal.sql"),
+    include_str!("../../migrations/0004_lives.sql"),
 ];
 
 /// The newest schema that this program knows.

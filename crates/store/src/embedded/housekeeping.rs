@@ -11,7 +11,9 @@ use super::compact;
 use super::keeper::{Housekeeper, wait};
 use super::orders::{DropDead, ForgetStories, PurgeAccounts};
 use crate::StoreError;
-use crate::limits::{HISTORY_AGE, HISTORY_ITEMS_MAX, HOUSEKEEPING_EVERY};
+use crate::body_log::drop_spares;
+use crate::disk::Space;
+use crate::limits::{HISTORY_AGE, HISTORY_ITEMS_MAX, HOUSEKEEPING_EVERY, SPARES_ROOM_MIN};
 
 /// The thread ends when the value goes.
 pub(crate) struct Housekeeping {
@@ -46,6 +48,7 @@ impl Housekeeper {
             ("old stories", self.forget_stories(count)),
             ("mail of removed accounts", self.purge_accounts()),
             ("dead segments", self.drop_dead()),
+            ("spare files", self.drop_spares()),
             ("compaction", compact::compact_one(self)),
         ] {
             if let Err(error) = &done {
@@ -82,6 +85,14 @@ impl Housekeeper {
         let segments = self.dead_segments()?;
         if !segments.is_empty() {
             wait(self.writer.carry_out(DropDead { segments }))?;
+        }
+        Ok(())
+    }
+
+    fn drop_spares(&self) -> Result<(), StoreError> {
+        let room = self.disk.space().map(Space::for_new_mail);
+        if room.map_err(|e| StoreError::from_io(&e))? < SPARES_ROOM_MIN {
+            drop_spares(&*self.disk).map_err(|e| StoreError::from_io(&e))?;
         }
         Ok(())
     }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use mailtypes::Timestamp;
+use rand::Rng;
 use rusqlite::Connection;
 use tracing::{debug, error, info};
 
-use super::OpenError;
 use super::journal::redo::ReplayError;
 use super::journal::replay::{ReplayFailed, Replayed, replay_segment};
-use crate::body_log::{BodyLog, Numbers, OpenSegment, segment_name, segment_number};
-use crate::disk::Disk;
+use super::{OpenError, Options, start};
+use crate::body_log::{
+    BodyLog, Marks, Numbers, OpenSegment, is_spare, segment_name, segment_number,
+};
+use crate::disk::{Disk, DiskFile};
 use crate::error::db_is_full;
-use crate::limits::SEGMENT_LEN_MAX;
 
 /// What a start goes on with.
 pub(crate) struct Recovered {
@@ -27,7 +28,7 @@ pub(crate) struct Recovered {
 pub(crate) fn recover(
     db: &Connection,
     disk: &Arc<dyn Disk>,
-    now: Timestamp,
+    options: &Options,
 ) -> Result<Recovered, OpenError> {
     let names = disk.list()?;
     let last_row = segments(db, "SELECT coalesce(max(id), 0), 0 FROM segment")?[0].0;
@@ -36,12 +37,13 @@ pub(crate) fn recover(
         .filter_map(|name| segment_number(name))
         .max()
         .unwrap_or(0);
-    let numbers = Numbers::starting_at(last_row.max(last_file) + 1);
+    let secret = start::rng(options.seed).next_u64();
+    let numbers = Numbers::starting_at(last_row.max(last_file) + 1, secret);
     remove_strays(db, &**disk, &names)?;
     let mut repeated = 0;
-    let open = open_tail(db, &**disk, now, &mut repeated)?;
+    let open = open_tail(db, &**disk, options, &mut repeated)?;
     Ok(Recovered {
-        log: BodyLog::new(Arc::clone(disk), numbers.clone(), open),
+        log: BodyLog::new(Arc::clone(disk), numbers.clone(), open, options.segment_len),
         numbers,
         repeated,
     })
@@ -63,7 +65,7 @@ fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io:
     for name in names {
         let stray = match segment_number(name) {
             Some(segment) => !known.exists([segment]).map_err(std::io::Error::other)?,
-            None => name.starts_with("draft-"),
+            None => name.starts_with("draft-") || is_spare(name),
         };
         if stray {
             info!(file = %name, "removing a file of the body log that no commit names");
@@ -79,53 +81,74 @@ fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io:
 fn open_tail(
     db: &Connection,
     disk: &dyn Disk,
-    now: Timestamp,
+    options: &Options,
     repeated: &mut u64,
 ) -> Result<Option<OpenSegment>, OpenError> {
+    let now = (options.clock)();
     let mut found = None;
     for (id, end) in segments(
         db,
         "SELECT id, end FROM segment WHERE closed = 0 ORDER BY id",
     )? {
         let end = u64::try_from(end).unwrap_or(0);
-        let tail = disk
-            .open(&segment_name(id))
-            .and_then(|file| Ok((file.length()?, file)));
-        match tail {
-            Ok((len, file)) if len >= end => {
-                let Replayed { end, entries, dead } = replay_segment(db, id, &*file, end, now)?;
-                *repeated += entries;
-                for segment in dead {
-                    remove_dead(disk, segment)?;
-                }
-                if len > end {
-                    // Room that was taken ahead, and perhaps what nobody was promised.
-                    debug!(segment = id, octets = len - end, "cutting the tail");
-                    file.cut(end)?;
-                }
-                if end < SEGMENT_LEN_MAX && found.is_none() {
-                    found = Some(OpenSegment {
-                        id,
-                        file,
-                        end,
-                        reserved: end,
-                        named: true,
-                    });
-                    continue;
-                }
+        if let Some(Tail { file, marks, len }) = tail(disk, id, end) {
+            let replayed = replay_segment(db, id, (&*file, marks), end, now)?;
+            let Replayed { end, entries, dead } = replayed;
+            *repeated += entries;
+            for segment in dead {
+                remove_dead(disk, segment)?;
             }
-            Ok((len, _)) => {
-                error!(
-                    segment = id,
-                    len, end, "a segment is shorter than its commits say"
-                );
+            if len > end {
+                // Room that was taken ahead, and perhaps what nobody was promised.
+                debug!(segment = id, octets = len - end, "cutting the tail");
+                file.cut(end)?;
             }
-            Err(e) => error!(segment = id, error = %e, "a segment cannot be opened"),
+            if end < options.segment_len && found.is_none() {
+                found = Some(OpenSegment {
+                    id,
+                    file,
+                    marks,
+                    end,
+                    reserved: end,
+                    named: true,
+                });
+                continue;
+            }
         }
         db.execute("UPDATE segment SET closed = 1 WHERE id = ?", [id])
             .map_err(std::io::Error::other)?;
     }
     Ok(found)
+}
+
+/// A segment that may have something behind the end that commits have named.
+struct Tail {
+    file: Arc<dyn DiskFile>,
+    marks: Marks,
+    len: u64,
+}
+
+/// Opens a segment and says what is wrong with it.
+fn tail(disk: &dyn Disk, segment: i64, end: u64) -> Option<Tail> {
+    let opened = disk
+        .open(&segment_name(segment))
+        .and_then(|file| Ok((file.length()?, Marks::read(&*file)?, file)));
+    match opened {
+        Ok((len, Some(marks), file)) if len >= end => return Some(Tail { file, marks, len }),
+        Ok((len, Some(_), _)) => {
+            error!(
+                segment,
+                len, end, "a segment is shorter than its commits say"
+            );
+        }
+        Ok((_, None, _)) => error!(
+            segment,
+            end,
+            "the header of a segment is damaged: what the journal promises behind this end is lost"
+        ),
+        Err(error) => error!(segment, %error, "a segment cannot be opened"),
+    }
+    None
 }
 
 /// It may be gone already.

@@ -39,7 +39,7 @@ impl WriterThread {
                         Batch::Closed => break,
                     }
                 }
-                turns.rest();
+                turns.finish();
             })?;
         Ok(Self {
             inbox: Arc::new(Mutex::new(Some(inbox))),

@@ -17,11 +17,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mailtypes::Timestamp;
 use rusqlite::Connection;
 use tracing::info;
 
-use super::{OldSchema, OpenError, database, recover};
+use super::{OldSchema, OpenError, Options, database, recover};
 use crate::body_log::{BodyLog, Numbers};
 use crate::disk::Disk;
 
@@ -122,7 +121,7 @@ pub(super) fn ready(
     folder: &Path,
     disk: &Arc<dyn Disk>,
     below: &dyn Disk,
-    now: Timestamp,
+    options: &Options,
 ) -> Result<Ready, OpenError> {
     backup::remove_unfinished(folder)?;
     let found = database::schema_of(db)?;
@@ -134,10 +133,10 @@ pub(super) fn ready(
         }
         database::migrate(db)?;
     }
-    let mut recovered = recover::recover(db, disk, now)?;
+    let mut recovered = recover::recover(db, disk, options)?;
     let mut upgraded = None;
     if found != 0 && found < database::schema_version() {
-        recovered.log = close_log(db, disk, &recovered.numbers)?;
+        recovered.log = close_log(db, disk, &recovered.numbers, options.segment_len)?;
         upgraded = Some(upgrade(db, folder, below, found)?);
     }
     let recover::Recovered {
@@ -158,9 +157,11 @@ fn close_log(
     db: &Connection,
     disk: &Arc<dyn Disk>,
     numbers: &Numbers,
+    segment_len: u64,
 ) -> Result<BodyLog, OpenError> {
     db.execute("UPDATE segment SET closed = 1 WHERE closed = 0", [])?;
-    Ok(BodyLog::new(Arc::clone(disk), numbers.clone(), None))
+    let (disk, numbers) = (Arc::clone(disk), numbers.clone());
+    Ok(BodyLog::new(disk, numbers, None, segment_len))
 }
 
 fn upgrade(

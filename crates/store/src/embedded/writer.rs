@@ -220,16 +220,28 @@ impl Writer {
         }
     }
 
-    /// Removes the files of segments that no row names any more.
-    fn unlink(&self, dead: &[i64]) {
+    /// Takes the files of segments away that no row names any more: some are kept for new segments.
+    fn unlink(&mut self, dead: &[i64]) {
         for segment in dead {
-            if let Err(e) = self.disk.remove(&segment_name(*segment))
-                && e.kind() != std::io::ErrorKind::NotFound
-            {
-                warn!(segment, error = %e, "a dead segment stays until the next start");
+            let spare = self.log.spares().put_by(*segment);
+            if spare.is_none() {
+                self.remove(*segment, &segment_name(*segment));
             }
             // Afterwards: a reader that was late may have opened it once more.
-            self.bodies.forget(*segment);
+            let is_free = self.bodies.forget(*segment);
+            match spare {
+                Some(spare) if is_free => self.log.spares().keep(spare),
+                Some(spare) => self.remove(*segment, &spare),
+                None => {}
+            }
+        }
+    }
+
+    fn remove(&self, segment: i64, file: &str) {
+        if let Err(e) = self.disk.remove(file)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            warn!(segment, error = %e, "a dead segment stays until the next start");
         }
     }
 }

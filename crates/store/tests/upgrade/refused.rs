@@ -56,7 +56,7 @@ fn a_newer_folder_is_untouched() {
     let refused = refusal(folder.path(), options());
     let newer = OpenError::Newer {
         found: 99,
-        known: 3,
+        known: 4,
     };
     assert_eq!(refused.to_string(), newer.to_string());
     assert_eq!(all_of(folder.path()), before);
@@ -107,7 +107,7 @@ fn an_old_folder_that_is_not_to_be_upgraded_is_untouched() {
         };
         let refused = refusal(folder.path(), options);
         assert!(
-            matches!(refused, OpenError::Older { found, known: 3 } if found == schema),
+            matches!(refused, OpenError::Older { found, known: 4 } if found == schema),
             "{refused}"
         );
         assert_eq!(all_of(folder.path()), before);

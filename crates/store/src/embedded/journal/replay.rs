@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use tracing::info;
 
 use super::redo::{self, ReplayError};
-use crate::body_log::{Scan, buffer};
+use crate::body_log::{Marks, Scan, buffer};
 use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
 use crate::embedded::effects::Effects;
@@ -24,11 +24,11 @@ pub(crate) struct Replayed {
 pub(crate) fn replay_segment(
     db: &Connection,
     segment: i64,
-    file: &dyn DiskFile,
+    (file, marks): (&dyn DiskFile, Marks),
     end: u64,
     now: Timestamp,
 ) -> Result<Replayed, ReplayFailed> {
-    let mut scan = Scan::new(file, end)?;
+    let mut scan = Scan::new(file, marks, end)?;
     let mut entries = 0u64;
     let mut effects = Effects::default();
     while let Some(entry) = scan.next()? {

@@ -239,6 +239,7 @@ async fn bodies_without_their_database_are_not_dropped() {
         disk,
         millis,
         store,
+        ..
     } = rig;
     store.close();
     drop(store);

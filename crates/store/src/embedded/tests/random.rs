@@ -48,7 +48,7 @@ proptest! {
 }
 
 async fn run(steps: Vec<Step>) {
-    let mut rig = Rig::new();
+    let mut rig = Rig::with_short_segments();
     let ann = rig.account().await;
     let mut accepted: Vec<(ItemId, Vec<u8>)> = Vec::new();
     for (n, step) in steps.into_iter().enumerate() {

@@ -15,7 +15,7 @@ fn a_folder_of_a_newer_version_is_left_alone() {
         refused,
         Err(OpenError::Newer {
             found: 99,
-            known: 3
+            known: 4
         })
     ));
 }

@@ -1,0 +1,3 @@
+-- Schema 4: files of the body log are written several times, and the records in them are marked anew
+-- each time. No table is different. The number keeps an older program away, which would take new
+-- records for the end of the journal and cut off what was promised there.
