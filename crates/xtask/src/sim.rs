@@ -138,7 +138,7 @@ fn wrapper(folder: &std::path::Path, name: &str) -> anyhow::Result<PathBuf> {
 
 const SIM: [&str; 5] = ["--package", "testkit", "--bin", "sim", "--"];
 
-const BUGS: [Bug; 5] = [
+const BUGS: [Bug; 6] = [
     Bug {
         name: "no-sync",
         what: "files are not synced",
@@ -176,6 +176,13 @@ const BUGS: [Bug; 5] = [
         what: "a message that is put off has no next attempt",
         within: 50,
         breaks: &["has no next attempt"],
+        place: Place::Code,
+    },
+    Bug {
+        name: "one-life",
+        what: "what a file held as an earlier segment counts",
+        within: 50,
+        breaks: &["cannot be taken over"],
         place: Place::Code,
     },
 ];
