@@ -179,11 +179,12 @@ impl<S: Store, T: AsyncRead + AsyncWrite + Unpin> Session<S, T> {
     }
 
     /// Closes so that our last reply gets through: octets that nobody has read would make the
-    /// kernel reset the connection, and the reset would overtake the reply.
+    /// kernel reset the connection, and the reset would overtake the reply. Behind QUIT there are none.
     async fn hang_up(mut self) {
+        let said_all = self.machine.has_quit() && self.carried.is_empty();
         let stream = &mut self.stream;
         within(&self.shared.clock, LINGER, async {
-            if stream.shutdown().await.is_ok() {
+            if stream.shutdown().await.is_ok() && !said_all {
                 drain(stream).await;
             }
         })

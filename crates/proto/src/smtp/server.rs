@@ -55,7 +55,10 @@ enum Phase {
         until: Timestamp,
     },
     /// Nothing any more; when all is written, the session ends.
-    Closing,
+    Closing {
+        /// The client has taken its leave, and has no more to say.
+        quit: bool,
+    },
 }
 
 /// From MAIL to the reply to the end of data.
@@ -118,7 +121,7 @@ impl Server {
             taken += match self.phase {
                 Phase::Commands(_) => self.take_command(rest, now),
                 Phase::Body { .. } => self.take_body(rest, now),
-                Phase::Closing => 0,
+                Phase::Closing { .. } => 0,
             };
         }
         self.starved = taken == bytes.len();
@@ -130,7 +133,7 @@ impl Server {
         self.pending.is_none()
             && self.events.is_empty()
             && self.flow == Flow::Gather
-            && !matches!(self.phase, Phase::Closing)
+            && !matches!(self.phase, Phase::Closing { .. })
     }
 
     /// What to do next. While an event awaits its answer there is nothing to do but to answer;
@@ -140,7 +143,7 @@ impl Server {
         reason = "the end of it is a step, not a None"
     )]
     pub fn next(&mut self) -> Step {
-        let closing = matches!(self.phase, Phase::Closing);
+        let closing = matches!(self.phase, Phase::Closing { .. });
         if self.flow == Flow::Flush {
             return self.write();
         }
@@ -208,11 +211,17 @@ impl Server {
         self.stop_if_idle();
     }
 
+    /// Whether the session ends because the client has said QUIT: then it has nothing more to say.
+    // RFC 5321 §4.1.1.10
+    pub fn has_quit(&self) -> bool {
+        matches!(self.phase, Phase::Closing { quit: true })
+    }
+
     /// The server has no more time: 421 also when a body is under way, then the end. False when the
     /// session is closing already.
     // RFC 5321 §3.8
     pub fn stop_now(&mut self) -> bool {
-        let is_open = !matches!(self.phase, Phase::Closing);
+        let is_open = !matches!(self.phase, Phase::Closing { .. });
         if is_open {
             self.hang_up(texts::stopping(&self.settings.hostname));
         }
@@ -259,7 +268,7 @@ impl Server {
 
     /// Only what the client should have known better counts: 4yz may be our own fault.
     fn count_error(&mut self, code: u16) {
-        if code < 500 || matches!(self.phase, Phase::Closing) {
+        if code < 500 || matches!(self.phase, Phase::Closing { .. }) {
             return;
         }
         self.errors = self.errors.saturating_add(1);
@@ -286,7 +295,14 @@ impl Server {
 
     fn close(&mut self) {
         self.drop_transaction();
-        self.phase = Phase::Closing;
+        self.phase = Phase::Closing { quit: false };
+    }
+
+    /// The client ends the session.
+    fn quit(&mut self) {
+        self.say(&texts::quit(&self.settings.hostname), Flow::Flush);
+        self.drop_transaction();
+        self.phase = Phase::Closing { quit: true };
     }
 
     fn drop_transaction(&mut self) {

@@ -319,6 +319,24 @@ async fn draining_lets_sessions_end_by_themselves() {
     world.task.await.unwrap();
 }
 
+/// The clock stands still: a session that waits for anything would go on for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_quit_nobody_waits_for_the_client() {
+    let world = World::new().await;
+    let addr = world.addr;
+    let client = tokio::task::spawn_blocking(move || {
+        let mut client = Client::connect(addr);
+        client.hello();
+        client.ask("QUIT", "221");
+        client
+    });
+    let client = client.await.unwrap();
+    world.phase.send_replace(Phase::Drain);
+    let ended = tokio::time::timeout(Duration::from_secs(20), world.task).await;
+    ended.unwrap().unwrap();
+    drop(client);
+}
+
 #[tokio::test]
 async fn a_store_that_is_gone_is_our_fault() {
     let world = World::new().await;

@@ -109,10 +109,7 @@ impl Server {
             }
             Command::Help => self.say(&texts::help(&self.settings.hostname), Flow::Flush),
             Command::Noop => self.say(&texts::noop(), Flow::Flush),
-            Command::Quit => {
-                self.say(&texts::quit(&self.settings.hostname), Flow::Flush);
-                self.close();
-            }
+            Command::Quit => self.quit(),
         }
     }
 

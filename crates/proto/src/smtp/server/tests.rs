@@ -313,6 +313,18 @@ fn an_answer_may_end_the_session() {
     );
     assert_eq!(server.next(), Step::Close);
     assert_eq!(server.input(b"NOOP\r\n", Timestamp::EPOCH), 0);
+    assert!(!server.has_quit());
+}
+
+#[test]
+fn quit_ends_the_session() {
+    let mut server = Server::new(Arc::default(), Timestamp::EPOCH);
+    assert!(matches!(server.next(), Step::Write(_)));
+    assert!(!server.has_quit());
+    assert_eq!(server.input(b"QUIT\r\nNOOP\r\n", Timestamp::EPOCH), 6);
+    assert!(server.has_quit());
+    assert!(matches!(server.next(), Step::Write(octets) if octets.starts_with(b"221 2.0.0 ")));
+    assert_eq!(server.next(), Step::Close);
 }
 
 fn script() -> impl Strategy<Value = Vec<u8>> {

@@ -18,7 +18,7 @@ impl Server {
         match &self.phase {
             Phase::Commands(_) => self.command_until().min(self.session_until()),
             Phase::Body { until, .. } => self.session_until().min(*until),
-            Phase::Closing => NEVER,
+            Phase::Closing { .. } => NEVER,
         }
     }
 
@@ -39,7 +39,7 @@ impl Server {
                 let limit = span(self.settings.body_timeout);
                 format!("The message came too slowly: {limit} of waiting were used up")
             }
-            Phase::Commands(_) | Phase::Closing => {
+            Phase::Commands(_) | Phase::Closing { .. } => {
                 format!("No command for {}", span(self.settings.command_timeout))
             }
         };
@@ -54,7 +54,7 @@ impl Server {
             Phase::Body {
                 received: 0, until, ..
             } => *until = now + self.settings.body_timeout,
-            Phase::Commands(_) | Phase::Body { .. } | Phase::Closing => {}
+            Phase::Commands(_) | Phase::Body { .. } | Phase::Closing { .. } => {}
         }
     }
 
