@@ -1,7 +1,7 @@
 //! What an order sees of the transaction it runs in, and the small steps that orders share.
 
 use mailtypes::{ItemId, Status, Timestamp};
-use rusqlite::{Connection, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::effects::Effects;
 use super::journal::redo::Redo;
@@ -157,25 +157,22 @@ impl Turn<'_> {
         if by == 0 {
             return Ok(());
         }
-        if by == -1 {
-            let last = self.write_row(Write::DropLast, params![body], |row| {
-                Ok((row.get(0)?, row.get::<_, i64>(1)?))
-            })?;
-            if let Some((segment, length)) = last {
-                self.effects.live(segment, -length);
-                return Ok(());
-            }
+        // Not what a change answers with: SQLite gathers such rows in a table of their own first.
+        let found: Option<(i64, i64, i64)> = self
+            .db
+            .prepare_cached("SELECT refs, segment, length FROM body WHERE id = ?")?
+            .query_row([body], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((refs, segment, length)) = found else {
+            return Ok(());
+        };
+        if refs + by > 0 {
+            return self
+                .write_row(Write::ReferBody, params![by, body], |_| Ok(()))
+                .map(drop);
         }
-        let row: Option<(i64, i64, i64)> =
-            self.write_row(Write::ReferBody, params![by, body], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        if let Some((refs, segment, length)) = row
-            && refs <= 0
-        {
-            self.write(Write::DropBody, params![body])?;
-            self.effects.live(segment, -length);
-        }
+        self.write(Write::DropBody, params![body])?;
+        self.effects.live(segment, -length);
         Ok(())
     }
 }

@@ -152,6 +152,7 @@ impl Write {
                 "UPDATE recipient SET hands = ?1 WHERE item = ?2 AND n = ?3 AND state = ?4
                    AND (hands IS NULL OR hands / 2 = ?1 / 2) AND strikes < ?5"
             }
+            // Written by older versions only.
             Self::DropLast => {
                 "DELETE FROM body WHERE id = ? AND refs = 1 RETURNING segment, length"
             }
