@@ -23,11 +23,13 @@ pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf, buffer};
 pub(crate) use record::SEGMENT_HEADER_LEN;
 pub(crate) use record::{Marks, RECORD_HEADER_LEN, record_header, segment_header};
 pub(crate) use scan::Scan;
+use segment::make_segment;
 pub(crate) use segment::{
     DRAFT_BODY_AT, Numbers, OpenSegment, adopt_draft, create_segment, segment_name, segment_number,
 };
 pub(crate) use sheet::Sheet;
-pub(crate) use spare::{Spares, drop_all as drop_spares, is_spare};
+use spare::Spares;
+pub(crate) use spare::{drop_all as drop_spares, is_spare};
 
 /// Where a body lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +118,7 @@ impl BodyLog {
 
     /// Goes on with a new segment.
     pub(crate) fn turn_over(&mut self) -> Result<(), AppendError> {
-        let new = create_segment(&*self.disk, &self.numbers, Some(&mut self.spares))?;
+        let new = make_segment(&*self.disk, &self.numbers, Some(&mut self.spares))?;
         if let Some(full) = self.open.replace(new) {
             full.give_back();
         }
@@ -185,9 +187,9 @@ impl BodyLog {
         Ok(())
     }
 
-    /// Where files of dead segments are kept.
-    pub(crate) fn spares(&mut self) -> &mut Spares {
-        &mut self.spares
+    /// Takes the file of a segment away that no row names any more. Some are kept for new segments.
+    pub(crate) fn retire(&mut self, segment: i64, readers: &BodyReader) -> io::Result<()> {
+        self.spares.retire(segment, readers)
     }
 
     /// The segment that takes new bodies, and its end.

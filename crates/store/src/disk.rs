@@ -18,7 +18,7 @@ pub trait Disk: Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file; what is open stays readable.
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// The names of all files.
+    /// The names of all files that are text.
     fn list(&self) -> io::Result<Vec<String>>;
     /// Forces names to disk: a new file is durable only when its folder is.
     fn sync_folder(&self) -> io::Result<()>;
@@ -102,8 +102,10 @@ impl Disk for RealDisk {
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
-        std::fs::read_dir(&self.path)?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        let names = std::fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name()));
+        // What is no text is no name of ours.
+        names
+            .filter_map(|name| name.map(|name| name.into_string().ok()).transpose())
             .collect()
     }
 

@@ -68,6 +68,12 @@ impl Drafts {
         }
     }
 
+    /// What hands out the segments that large ones become.
+    #[cfg(test)]
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.numbers.clone()
+    }
+
     /// Octets of all drafts in memory.
     pub(crate) fn octets(&self) -> usize {
         self.charged.load(Ordering::Relaxed)

@@ -306,7 +306,6 @@ impl Embedded {
             path: path.clone(),
             db: Some(db),
             log,
-            disk: Arc::clone(&disk),
             bodies: bodies.clone(),
             epochs,
             suspect: std::collections::VecDeque::new(),

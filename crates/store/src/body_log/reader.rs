@@ -156,21 +156,25 @@ impl OpenBody {
         if crc != self.place.crc {
             return Ok(Some("its checksum is wrong"));
         }
-        Ok((!self.header_fits(body)?).then_some("the header of its record is wrong"))
+        self.header_fault(body)
     }
 
-    /// Whether the record's own header says the same as the row that led here.
-    pub(crate) fn header_fits(&self, body: i64) -> io::Result<bool> {
+    /// What is wrong with the headers in front of it, if they do not say the same as the row that led here.
+    pub(crate) fn header_fault(&self, body: i64) -> io::Result<Option<&'static str>> {
+        let wrong = Some("the header of its record is wrong");
         let Some(at) = self.place.at.checked_sub(RECORD_HEADER_LEN as u64) else {
-            return Ok(false);
+            return Ok(wrong);
         };
-        let Some(marks) = Marks::read(&*self.file)? else {
-            return Ok(false);
+        let Some(marks) = Marks::read(&*self.file, self.place.segment)? else {
+            return Ok(Some(
+                "its octets are whole, but the header of its segment is wrong",
+            ));
         };
         let mut header = [0; RECORD_HEADER_LEN];
         self.file.read_exact_at(&mut header, at)?;
         let expected = Some((body, self.place.length, self.place.crc));
-        Ok(parse_record_header(marks, &header) == expected)
+        let fits = parse_record_header(marks, &header) == expected;
+        Ok(if fits { None } else { wrong })
     }
 }
 
@@ -228,7 +232,8 @@ mod tests {
             .open(&Moved(Cell::new(Some(gone)), new), 7)
             .unwrap()
             .unwrap();
-        assert!(body.header_fits(7).unwrap() && !body.header_fits(8).unwrap());
+        assert_eq!(body.header_fault(7).unwrap(), None);
+        assert!(body.header_fault(8).unwrap().is_some());
         assert!(reader.open(&Moved(Cell::new(None), gone), 7).is_err());
     }
 
@@ -238,7 +243,7 @@ mod tests {
         let disk = MemoryDisk::default();
         let numbers = Numbers::starting_at(1, 0);
         for _ in 0..=OPEN_SEGMENTS_MAX {
-            create_segment(&disk, &numbers, None).unwrap();
+            create_segment(&disk, &numbers).unwrap();
         }
         let reader = BodyReader::new(Arc::new(disk));
         let first = reader.segment(1).unwrap();

@@ -33,8 +33,8 @@ impl Marks {
         }
     }
 
-    /// Reads those of a segment; `None` when its header is damaged.
-    pub(crate) fn read(file: &dyn DiskFile) -> io::Result<Option<Self>> {
+    /// Reads those of a segment; `None` when its header is damaged, or that of another one.
+    pub(crate) fn read(file: &dyn DiskFile, segment: i64) -> io::Result<Option<Self>> {
         let mut magic = [0; 8];
         let mut header = [0; SEGMENT_HEADER_LEN];
         let read = |octets: &mut [u8]| match file.read_exact_at(octets, 0) {
@@ -45,7 +45,8 @@ impl Marks {
         if read(&mut magic)? && magic == *FORM_1 {
             return Ok(Some(Self::FIRST));
         }
-        if !read(&mut header)? || &header[..8] != FORM_2 || header[24..] != sum(&header) {
+        let is_whole = read(&mut header)? && header[24..] == sum(&header);
+        if !is_whole || &header[..8] != FORM_2 || header[8..16] != segment.to_le_bytes() {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -169,7 +170,7 @@ mod tests {
     fn marks_stand_in_the_header_of_the_segment() {
         let disk = MemoryDisk::default();
         let file = disk.create("a").unwrap();
-        let read = || Marks::read(&*file).unwrap();
+        let read = || Marks::read(&*file, 9).unwrap();
         assert_eq!(read(), None);
         file.write_all_at(b"PRIDSEG\x01\x01\0\0\0\0\0\0\0", 0)
             .unwrap();
@@ -184,6 +185,7 @@ mod tests {
         }
         file.write_all_at(&header, 0).unwrap();
         assert_eq!(read(), Some(marks));
+        assert_eq!(Marks::read(&*file, 8).unwrap(), None);
         file.cut(31).unwrap();
         assert_eq!(read(), None);
     }

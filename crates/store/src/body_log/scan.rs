@@ -89,7 +89,8 @@ mod tests {
 
     use super::*;
     use crate::body_log::{
-        BodyLog, Numbers, Record, SEGMENT_HEADER_LEN, Sheet, Spares, create_segment, segment_name,
+        BodyLog, BodyReader, Numbers, Record, SEGMENT_HEADER_LEN, Sheet, Spares, make_segment,
+        segment_name,
     };
     use crate::disk::Disk;
     use crate::disk::double::MemoryDisk;
@@ -121,7 +122,7 @@ mod tests {
 
     fn entries(disk: &MemoryDisk) -> Vec<String> {
         let file = disk.open(&segment_name(1)).unwrap();
-        let marks = Marks::read(&*file).unwrap().unwrap();
+        let marks = Marks::read(&*file, 1).unwrap().unwrap();
         let mut scan = Scan::new(&*file, marks, SEGMENT_HEADER_LEN as u64).unwrap();
         let mut found = Vec::new();
         while let Some(entry) = scan.next().unwrap() {
@@ -186,11 +187,11 @@ mod tests {
             write(&mut log, entry);
         }
         assert_eq!(entries(&disk), ["old 1", "old 2", "old 3"]);
-        disk.rename(&segment_name(1), "spare-000001").unwrap();
-        let mut spares = Spares::new(Arc::new(disk.clone()), 0);
-        spares.keep("spare-000001".to_owned());
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let mut spares = Spares::new(Arc::clone(&shared), 0);
+        spares.retire(1, &BodyReader::new(shared)).unwrap();
         let numbers = Numbers::starting_at(1, 99);
-        let again = create_segment(&disk, &numbers, Some(&mut spares)).unwrap();
+        let again = make_segment(&disk, &numbers, Some(&mut spares)).unwrap();
         let disk_of_log = Arc::new(disk.clone());
         let mut log = BodyLog::new(disk_of_log, numbers, Some(again), SEGMENT_LEN_MAX);
         assert_eq!(entries(&disk), Vec::<String>::new());

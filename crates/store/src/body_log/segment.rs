@@ -81,9 +81,16 @@ impl OpenSegment {
     }
 }
 
-/// Makes a segment whose name is durable before anything is written into it: of a spare file, if there
-/// is one.
+/// Makes a segment whose name is durable before anything is written into it.
 pub(crate) fn create_segment(
+    disk: &dyn Disk,
+    numbers: &Numbers,
+) -> Result<OpenSegment, AppendError> {
+    make_segment(disk, numbers, None)
+}
+
+/// The same, of a spare file if there is one.
+pub(super) fn make_segment(
     disk: &dyn Disk,
     numbers: &Numbers,
     spares: Option<&mut Spares>,

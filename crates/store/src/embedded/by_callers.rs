@@ -62,8 +62,9 @@ impl WriterByCallers {
     pub(crate) fn close(&self) {
         let mut state = locked(&self.0);
         state.work();
-        if let Some(turns) = state.turns.take() {
-            turns.finish();
+        if let Some(mut turns) = state.turns.take() {
+            turns.rest();
+            turns.writer.log.close();
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn compact_one(keeper: &Housekeeper) -> Result<(), StoreError> {
     if bodies.is_empty() {
         return Ok(()); // the last one went meanwhile, and the segment with it
     }
-    let mut copy = match create_segment(&*keeper.disk, &keeper.numbers, None) {
+    let mut copy = match create_segment(&*keeper.disk, &keeper.numbers) {
         Ok(copy) => copy,
         Err(e) => {
             warn!(segment, error = ?e, "a segment cannot be compacted now");

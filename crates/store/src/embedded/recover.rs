@@ -1,10 +1,11 @@
 //! What a start does with what a crash has left: nothing is guessed, nothing is lost.
 
+use std::io;
 use std::sync::Arc;
 
 use rand::Rng;
 use rusqlite::Connection;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use super::journal::redo::ReplayError;
 use super::journal::replay::{ReplayFailed, Replayed, replay_segment};
@@ -50,7 +51,7 @@ pub(crate) fn recover(
 }
 
 /// Whether there is any segment at all.
-pub(crate) fn has_segments(disk: &dyn Disk) -> std::io::Result<bool> {
+pub(crate) fn has_segments(disk: &dyn Disk) -> io::Result<bool> {
     Ok(disk
         .list()?
         .iter()
@@ -58,18 +59,21 @@ pub(crate) fn has_segments(disk: &dyn Disk) -> std::io::Result<bool> {
 }
 
 /// Drafts, and segments whose commit never came: nobody was promised anything about them.
-fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> std::io::Result<()> {
+fn remove_strays(db: &Connection, disk: &dyn Disk, names: &[String]) -> io::Result<()> {
     let mut known = db
         .prepare("SELECT 1 FROM segment WHERE id = ?")
-        .map_err(std::io::Error::other)?;
+        .map_err(io::Error::other)?;
     for name in names {
         let stray = match segment_number(name) {
-            Some(segment) => !known.exists([segment]).map_err(std::io::Error::other)?,
+            Some(segment) => !known.exists([segment]).map_err(io::Error::other)?,
             None => name.starts_with("draft-") || is_spare(name),
         };
         if stray {
             info!(file = %name, "removing a file of the body log that no commit names");
-            disk.remove(name)?;
+            // It may be a folder of somebody else's.
+            if let Err(error) = disk.remove(name) {
+                warn!(file = %name, %error, "it cannot be removed and stays");
+            }
         }
     }
     Ok(())
@@ -91,7 +95,7 @@ fn open_tail(
         "SELECT id, end FROM segment WHERE closed = 0 ORDER BY id",
     )? {
         let end = u64::try_from(end).unwrap_or(0);
-        if let Some(Tail { file, marks, len }) = tail(disk, id, end) {
+        if let Some(Tail { file, marks, len }) = tail(disk, id, end)? {
             let replayed = replay_segment(db, id, (&*file, marks), end, now)?;
             let Replayed { end, entries, dead } = replayed;
             *repeated += entries;
@@ -116,7 +120,7 @@ fn open_tail(
             }
         }
         db.execute("UPDATE segment SET closed = 1 WHERE id = ?", [id])
-            .map_err(std::io::Error::other)?;
+            .map_err(io::Error::other)?;
     }
     Ok(found)
 }
@@ -128,33 +132,39 @@ struct Tail {
     len: u64,
 }
 
-/// Opens a segment and says what is wrong with it.
-fn tail(disk: &dyn Disk, segment: i64, end: u64) -> Option<Tail> {
-    let opened = disk
-        .open(&segment_name(segment))
-        .and_then(|file| Ok((file.length()?, Marks::read(&*file)?, file)));
-    match opened {
-        Ok((len, Some(marks), file)) if len >= end => return Some(Tail { file, marks, len }),
-        Ok((len, Some(_), _)) => {
-            error!(
-                segment,
-                len, end, "a segment is shorter than its commits say"
-            );
+/// Opens a segment and says what is wrong with it. What cannot be read now may be read by the next start: it
+/// is not given up.
+fn tail(disk: &dyn Disk, segment: i64, end: u64) -> io::Result<Option<Tail>> {
+    let file = match disk.open(&segment_name(segment)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            error!(segment, "the file of a segment is missing");
+            return Ok(None);
         }
-        Ok((_, None, _)) => error!(
+        opened => opened?,
+    };
+    let len = file.length()?;
+    if len < end {
+        error!(
+            segment,
+            len, end, "a segment is shorter than its commits say"
+        );
+        return Ok(None);
+    }
+    let Some(marks) = Marks::read(&*file, segment)? else {
+        error!(
             segment,
             end,
             "the header of a segment is damaged: what the journal promises behind this end is lost"
-        ),
-        Err(error) => error!(segment, %error, "a segment cannot be opened"),
-    }
-    None
+        );
+        return Ok(None);
+    };
+    Ok(Some(Tail { file, marks, len }))
 }
 
 /// It may be gone already.
-fn remove_dead(disk: &dyn Disk, segment: i64) -> std::io::Result<()> {
+fn remove_dead(disk: &dyn Disk, segment: i64) -> io::Result<()> {
     match disk.remove(&segment_name(segment)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
 }
@@ -172,11 +182,11 @@ impl From<ReplayFailed> for OpenError {
     }
 }
 
-fn segments(db: &Connection, query: &str) -> std::io::Result<Vec<(i64, i64)>> {
+fn segments(db: &Connection, query: &str) -> io::Result<Vec<(i64, i64)>> {
     let list = || -> rusqlite::Result<Vec<(i64, i64)>> {
         db.prepare(query)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect()
     };
-    list().map_err(std::io::Error::other)
+    list().map_err(io::Error::other)
 }

@@ -17,6 +17,8 @@ pub(crate) struct WriterThread {
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Nothing is done any more, whatever waits.
     crashed: Arc<AtomicBool>,
+    /// Somebody waits for the end, and holds the lock of the folder until then.
+    closing: Arc<AtomicBool>,
 }
 
 impl WriterThread {
@@ -24,6 +26,8 @@ impl WriterThread {
         let (inbox, orders) = mpsc::channel();
         let crashed = Arc::<AtomicBool>::default();
         let ends = Arc::clone(&crashed);
+        let closing = Arc::<AtomicBool>::default();
+        let awaited = Arc::clone(&closing);
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -39,12 +43,16 @@ impl WriterThread {
                         Batch::Closed => break,
                     }
                 }
-                turns.finish();
+                turns.rest();
+                if awaited.load(Ordering::Acquire) {
+                    turns.writer.log.close();
+                }
             })?;
         Ok(Self {
             inbox: Arc::new(Mutex::new(Some(inbox))),
             thread: Arc::new(Mutex::new(Some(thread))),
             crashed,
+            closing,
         })
     }
 
@@ -57,6 +65,7 @@ impl WriterThread {
 
     /// Carries out what waits, then ends the thread.
     pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
         drop(locked(&self.inbox).take());
         let thread = locked(&self.thread).take();
         if let Some(thread) = thread {

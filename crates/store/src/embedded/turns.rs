@@ -44,12 +44,6 @@ impl Turns {
         });
     }
 
-    /// The last turn: afterwards nothing is left to do, and no room taken that is not needed.
-    pub(crate) fn finish(mut self) {
-        self.rest();
-        self.writer.log.close();
-    }
-
     /// Does a turn; behind one that has committed something comes what follows from that.
     fn guarded(&mut self, turn: impl FnOnce(&mut Writer) -> bool) {
         match catch_unwind(AssertUnwindSafe(|| turn(&mut self.writer))) {

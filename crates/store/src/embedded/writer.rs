@@ -16,8 +16,7 @@ use super::journal::redo::Redo;
 use super::order::{Lasting, Pending};
 use super::{database, evacuate};
 use crate::StoreError;
-use crate::body_log::{AppendError, BodyLog, BodyReader, segment_name};
-use crate::disk::Disk;
+use crate::body_log::{AppendError, BodyLog, BodyReader};
 use crate::metrics::Timing;
 
 mod commit;
@@ -29,7 +28,6 @@ pub(crate) struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) db: Option<Connection>,
     pub(crate) log: BodyLog,
-    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) bodies: BodyReader,
     pub(crate) epochs: Box<[i64; 256]>,
     /// What is known of the directory; forgotten with each commit that changes it.
@@ -220,28 +218,12 @@ impl Writer {
         }
     }
 
-    /// Takes the files of segments away that no row names any more: some are kept for new segments.
+    /// Takes the files of segments away that no row names any more.
     fn unlink(&mut self, dead: &[i64]) {
         for segment in dead {
-            let spare = self.log.spares().put_by(*segment);
-            if spare.is_none() {
-                self.remove(*segment, &segment_name(*segment));
+            if let Err(error) = self.log.retire(*segment, &self.bodies) {
+                warn!(segment, %error, "a dead segment stays until the next start");
             }
-            // Afterwards: a reader that was late may have opened it once more.
-            let is_free = self.bodies.forget(*segment);
-            match spare {
-                Some(spare) if is_free => self.log.spares().keep(spare),
-                Some(spare) => self.remove(*segment, &spare),
-                None => {}
-            }
-        }
-    }
-
-    fn remove(&self, segment: i64, file: &str) {
-        if let Err(e) = self.disk.remove(file)
-            && e.kind() != std::io::ErrorKind::NotFound
-        {
-            warn!(segment, error = %e, "a dead segment stays until the next start");
         }
     }
 }

@@ -20,6 +20,10 @@ pub enum Fault {
     Create(i32),
     /// A sync of the folder fails with this error number.
     SyncFolder(i32),
+    /// Giving a file another name fails with this error number.
+    Rename(i32),
+    /// Making a file shorter fails with this error number.
+    Cut(i32),
 }
 
 impl Fault {
@@ -30,6 +34,8 @@ impl Fault {
             Self::Sync(_) => Step::Sync,
             Self::Create(_) => Step::Create,
             Self::SyncFolder(_) => Step::SyncFolder,
+            Self::Rename(_) => Step::Rename,
+            Self::Cut(_) => Step::Cut,
         }
     }
 
@@ -39,7 +45,9 @@ impl Fault {
             | Self::Reserve(errno)
             | Self::Sync(errno)
             | Self::Create(errno)
-            | Self::SyncFolder(errno) => (errno, false),
+            | Self::SyncFolder(errno)
+            | Self::Rename(errno)
+            | Self::Cut(errno) => (errno, false),
             Self::ShortWrite => (0, true),
         };
         Trouble {
@@ -58,7 +66,7 @@ pub struct Odds {
     pub write: u32,
     /// Of syncs of files.
     pub sync: u32,
-    /// Of syncs of the folder, and of files that are made.
+    /// Of syncs of the folder, and of files that are made or get another name.
     pub folder: u32,
 }
 
@@ -178,8 +186,8 @@ impl Faults {
         let one_in = match step {
             Step::Write | Step::Reserve => self.odds.write,
             Step::Sync => self.odds.sync,
-            Step::Create | Step::SyncFolder => self.odds.folder,
-            Step::Look | Step::Cut | Step::Rename | Step::Remove => 0,
+            Step::Create | Step::Rename | Step::SyncFolder => self.odds.folder,
+            Step::Look | Step::Cut | Step::Remove => 0,
         };
         if one_in == 0 || rng.random_range(0..one_in) > 0 {
             return Ok(());

@@ -1,5 +1,7 @@
 //! Crashes and damage.
 
+use std::io;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,6 +125,61 @@ async fn a_missing_segment_is_reported_and_stops_nothing() {
     assert_eq!(report.problems[0].item, Some(lost));
     let next = rig.accept(b"next").await;
     assert_eq!(rig.read(next).await.unwrap(), b"next");
+}
+
+/// A disk whose files cannot be opened for now.
+struct Unopened(MemoryDisk);
+
+impl Disk for Unopened {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        self.0.create(name)
+    }
+    fn open(&self, _: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Err(io::Error::from_raw_os_error(5))
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn sync_folder(&self) -> io::Result<()> {
+        self.0.sync_folder()
+    }
+    fn space(&self) -> io::Result<Space> {
+        self.0.space()
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_at_a_start_waits_for_the_next() {
+    let rig = Rig::working(Work::Callers);
+    let promised = rig.accept(b"promised").await;
+    assert!(rig.store.is_ahead());
+    let (folder, disk) = rig.copied();
+    let unread = Options {
+        disk: Some(Arc::new(Unopened(disk.clone()))),
+        ..options(&disk, &rig.millis)
+    };
+    let refused = Embedded::open(folder.path(), unread);
+    assert!(matches!(refused, Err(OpenError::Log(_))));
+    let rig = rig.on(folder, disk);
+    assert_eq!(rig.store.repeated(), 1);
+    assert_eq!(rig.read(promised).await.unwrap(), b"promised");
+}
+
+#[tokio::test]
+async fn a_damaged_header_of_a_segment_is_told_apart_from_damaged_mail() {
+    let rig = Rig::new();
+    let id = rig.accept(b"whole").await;
+    rig.disk.flip_bit(&segment_name(1), 20);
+    let report = rig.store.check().await.unwrap();
+    let told = &report.problems[0].text;
+    assert!(told.contains("its octets are whole"), "{told}");
+    assert_eq!(rig.read(id).await.unwrap(), b"whole");
 }
 
 #[tokio::test(flavor = "multi_thread")]

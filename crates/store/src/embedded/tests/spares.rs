@@ -143,6 +143,8 @@ async fn a_file_whose_sync_has_failed_is_not_written_again() {
     assert_eq!(rig.segments().len(), 2);
     die(&rig, ids).await;
     assert!(is_there(&rig, "spare-000001"));
+    // What would make it too short to be kept fails as well.
+    rig.disk.inject(Fault::Cut(5));
     rig.disk.inject(Fault::Sync(5));
     assert!(rig.try_accept(b"lost", Destination::Remote).await.is_err());
     let id = rig.accept_in_the_end(&[b'y'; BODY]).await;
@@ -173,4 +175,23 @@ async fn a_stop_and_a_start_keep_none() {
         assert_eq!(rig.read(kept).await.unwrap(), [b'y'; BODY]);
         rig.assert_clean().await;
     }
+}
+
+/// A folder, and a name that is no text: the start goes on without them.
+#[test]
+fn what_is_not_ours_and_cannot_be_removed_stops_nothing() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(|| Timestamp::EPOCH);
+    let open = || Embedded::open(folder.path(), Options::new(clock.clone()));
+    open().unwrap().close();
+    let bodies = folder.path().join("bodies");
+    std::fs::create_dir(bodies.join("spare-a")).unwrap();
+    std::fs::create_dir(bodies.join("draft-a")).unwrap();
+    std::fs::write(bodies.join(OsStr::from_bytes(b"spare-\xFF")), "").unwrap();
+    std::fs::write(bodies.join("spare-b"), "").unwrap();
+    open().unwrap().close();
+    let left = std::fs::read_dir(&bodies).unwrap().count();
+    assert_eq!(left, 3, "the file that was ours is gone");
 }

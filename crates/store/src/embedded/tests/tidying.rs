@@ -282,7 +282,7 @@ async fn a_copy_that_died_between_two_groups_takes_nothing_more() {
     let second = rig.accept(b"second").await;
     let rig = rig.end_segment();
     let keeper = rig.keeper();
-    let copy = create_segment(&*keeper.disk, &keeper.numbers, None).unwrap();
+    let copy = create_segment(&*keeper.disk, &keeper.numbers).unwrap();
     let db = database::open_reader(&rig.folder.path().join("postrider.db")).unwrap();
     let moves: Vec<Move> = [first, second]
         .into_iter()

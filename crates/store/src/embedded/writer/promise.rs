@@ -116,6 +116,7 @@ impl Writer {
             Ok(()) => self.log.named(),
             Err(_) => {
                 // Whether it is named will be known when the database is open again.
+                self.doubtful.extend(named.map(|(segment, _)| segment));
                 self.lose_database();
                 self.log.leave();
             }
