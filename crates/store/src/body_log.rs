@@ -1,4 +1,5 @@
-//! The append-only log of message bodies: segment files of bounded size.
+//! The append-only log of message bodies: segments of bounded size, each in a file that may have been another
+//! segment before (ADR 17).
 //!
 //! A segment starts with its own header; each record has a header with the id, the length and the
 //! checksum of its body. Rows in the database say where a body lies and how far commits go; the
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use crate::disk::Disk;
 use crate::limits::TURN_OCTETS_MAX;
 
+mod names;
 mod reader;
 mod record;
 mod scan;
@@ -18,18 +20,17 @@ mod segment;
 mod sheet;
 mod spare;
 
+pub(crate) use names::{is_spare, segment_name, segment_number};
 pub(crate) use reader::{BodyReader, Known, OpenBody, PlaceOf, buffer};
 #[cfg(test)]
 pub(crate) use record::SEGMENT_HEADER_LEN;
 pub(crate) use record::{Marks, RECORD_HEADER_LEN, record_header, segment_header};
 pub(crate) use scan::Scan;
 use segment::make_segment;
-pub(crate) use segment::{
-    DRAFT_BODY_AT, Numbers, OpenSegment, adopt_draft, create_segment, segment_name, segment_number,
-};
+pub(crate) use segment::{DRAFT_BODY_AT, Numbers, OpenSegment, adopt_draft, create_segment};
 pub(crate) use sheet::Sheet;
 use spare::Spares;
-pub(crate) use spare::{drop_all as drop_spares, is_spare};
+pub(crate) use spare::drop_all as drop_spares;
 
 /// Where a body lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

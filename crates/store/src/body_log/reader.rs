@@ -160,7 +160,7 @@ impl OpenBody {
     }
 
     /// What is wrong with the headers in front of it, if they do not say the same as the row that led here.
-    pub(crate) fn header_fault(&self, body: i64) -> io::Result<Option<&'static str>> {
+    fn header_fault(&self, body: i64) -> io::Result<Option<&'static str>> {
         let wrong = Some("the header of its record is wrong");
         let Some(at) = self.place.at.checked_sub(RECORD_HEADER_LEN as u64) else {
             return Ok(wrong);

@@ -1,4 +1,4 @@
-//! The files of the log: how they are called, made, and given room.
+//! The files of the log: how they are made and given room.
 
 use std::io;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use super::names::segment_name;
 use super::record::{Marks, RECORD_HEADER_LEN, SEGMENT_HEADER_LEN, record_header, segment_header};
 use super::spare::Spares;
 use super::{AppendError, Place};
@@ -37,19 +38,6 @@ impl Numbers {
         let seed = self.secret.wrapping_add(segment.cast_unsigned());
         Marks::of(SmallRng::seed_from_u64(seed).next_u64())
     }
-}
-
-/// The file name of a segment.
-pub(crate) fn segment_name(segment: i64) -> String {
-    format!("{segment:06}.seg")
-}
-
-/// The number of a segment file.
-pub(crate) fn segment_number(name: &str) -> Option<i64> {
-    name.strip_suffix(".seg")?
-        .parse()
-        .ok()
-        .filter(|n| segment_name(*n) == name)
 }
 
 /// The segment that takes new bodies.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tracing::debug;
 
 use super::BodyReader;
-use super::segment::segment_name;
+use super::names::{is_spare, segment_name, spare_name};
 use crate::disk::{Disk, DiskFile};
 use crate::limits::{SPARES_MAX, SPARES_ROOM_MIN, TURN_OCTETS_MAX};
 
@@ -73,7 +73,7 @@ impl Spares {
         if !(self.segment_len..=longest).contains(&len) || room < SPARES_ROOM_MIN {
             return None;
         }
-        let spare = format!("{PREFIX}{segment:06}");
+        let spare = spare_name(segment);
         let renamed = self.disk.rename(&name, &spare);
         renamed.is_ok().then_some(spare)
     }
@@ -97,11 +97,6 @@ impl Spares {
     }
 }
 
-/// Whether a file is a spare one.
-pub(crate) fn is_spare(name: &str) -> bool {
-    name.starts_with(PREFIX)
-}
-
 /// Removes all of them, where room is scarce. Whoever would have taken one makes a new file. Answers
 /// why one could not be removed, and removes the others.
 pub(crate) fn drop_all(disk: &dyn Disk) -> io::Result<()> {
@@ -119,8 +114,6 @@ fn remove(disk: &dyn Disk, file: &str) -> io::Result<()> {
         _ => Ok(()),
     }
 }
-
-const PREFIX: &str = "spare-";
 
 #[cfg(test)]
 mod tests {
