@@ -30,7 +30,7 @@ use segment::make_segment;
 pub(crate) use segment::{DRAFT_BODY_AT, Numbers, OpenSegment, adopt_draft, create_segment};
 pub(crate) use sheet::Sheet;
 use spare::Spares;
-pub(crate) use spare::drop_all as drop_spares;
+pub(crate) use spare::{drop_all as drop_spares, remove_if_there};
 
 /// Where a body lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

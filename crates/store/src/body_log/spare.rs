@@ -93,7 +93,7 @@ impl Spares {
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {
-        remove(&*self.disk, file)
+        remove_if_there(&*self.disk, file)
     }
 }
 
@@ -102,13 +102,13 @@ impl Spares {
 pub(crate) fn drop_all(disk: &dyn Disk) -> io::Result<()> {
     let mut done = Ok(());
     for name in disk.list()?.iter().filter(|name| is_spare(name)) {
-        done = done.and(remove(disk, name));
+        done = done.and(remove_if_there(disk, name));
     }
     done
 }
 
-/// It may be gone already.
-fn remove(disk: &dyn Disk, file: &str) -> io::Result<()> {
+/// Removes a file that may be gone already.
+pub(crate) fn remove_if_there(disk: &dyn Disk, file: &str) -> io::Result<()> {
     match disk.remove(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

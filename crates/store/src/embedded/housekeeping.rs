@@ -12,7 +12,6 @@ use super::keeper::{Housekeeper, wait};
 use super::orders::{DropDead, ForgetStories, PurgeAccounts};
 use crate::StoreError;
 use crate::body_log::drop_spares;
-use crate::disk::Space;
 use crate::limits::{HISTORY_AGE, HISTORY_ITEMS_MAX, HOUSEKEEPING_EVERY, SPARES_ROOM_MIN};
 
 /// The thread ends when the value goes.
@@ -90,11 +89,12 @@ impl Housekeeper {
     }
 
     fn drop_spares(&self) -> Result<(), StoreError> {
-        let room = self.disk.space().map(Space::for_new_mail);
-        if room.map_err(|e| StoreError::from_io(&e))? < SPARES_ROOM_MIN {
-            drop_spares(&*self.disk).map_err(|e| StoreError::from_io(&e))?;
-        }
-        Ok(())
+        let space = self.disk.space();
+        let done = space.and_then(|space| match space.for_new_mail() {
+            room if room < SPARES_ROOM_MIN => drop_spares(&*self.disk),
+            _ => Ok(()),
+        });
+        done.map_err(|e| StoreError::from_io(&e))
     }
 
     /// The end before which stories must go for the rest to stay within the limit.

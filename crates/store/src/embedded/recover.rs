@@ -11,7 +11,7 @@ use super::journal::redo::ReplayError;
 use super::journal::replay::{ReplayFailed, Replayed, replay_segment};
 use super::{OpenError, Options, start};
 use crate::body_log::{
-    BodyLog, Marks, Numbers, OpenSegment, is_spare, segment_name, segment_number,
+    BodyLog, Marks, Numbers, OpenSegment, is_spare, remove_if_there, segment_name, segment_number,
 };
 use crate::disk::{Disk, DiskFile};
 use crate::error::db_is_full;
@@ -100,7 +100,7 @@ fn open_tail(
             let Replayed { end, entries, dead } = replayed;
             *repeated += entries;
             for segment in dead {
-                remove_dead(disk, segment)?;
+                remove_if_there(disk, &segment_name(segment))?;
             }
             if len > end {
                 // Room that was taken ahead, and perhaps what nobody was promised.
@@ -159,14 +159,6 @@ fn tail(disk: &dyn Disk, segment: i64, end: u64) -> io::Result<Option<Tail>> {
         return Ok(None);
     };
     Ok(Some(Tail { file, marks, len }))
-}
-
-/// It may be gone already.
-fn remove_dead(disk: &dyn Disk, segment: i64) -> io::Result<()> {
-    match disk.remove(&segment_name(segment)) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
 }
 
 impl From<ReplayFailed> for OpenError {
