@@ -61,7 +61,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use journal::redo;
+pub(crate) use journal::pieces;
 pub use kept::Kept;
 pub use lock::LockHolder;
 pub(crate) use source::Source;

@@ -7,7 +7,7 @@ use crate::body_log::{
     DRAFT_BODY_AT, Marks, OpenBody, Place, Record, Scan, Sheet, record_header, segment_header,
 };
 use crate::disk::DiskFile;
-use crate::embedded::redo;
+use crate::embedded::pieces;
 use crate::spans::Spans;
 
 /// Takes `bytes` for a segment file and a row that points into it: reading never panics, and only
@@ -62,12 +62,12 @@ pub fn body_log_reader(bytes: &[u8]) {
 /// Takes `bytes` for what lies behind the last commit, and for an entry of the journal: both are read
 /// without a panic, what is found ends inside the file, and an entry in good order is found.
 pub fn journal(bytes: &[u8]) {
-    redo::walk(bytes);
+    pieces::walk(bytes);
     let tail = Content(bytes.to_vec());
     let marks = Marks::of(u64::from_le_bytes(*b"PRIDREC\x02"));
     let mut scan = Scan::new(&tail, marks, 0).expect("it has a length");
     while let Ok(Some(entry)) = scan.next() {
-        redo::walk(&entry);
+        pieces::walk(&entry);
     }
     assert!(scan.end() <= bytes.len() as u64);
     let mut sheet = Sheet::new(1, marks, 0, Vec::new());

@@ -9,6 +9,7 @@
 //! order on the same rows make the same rows, so a repetition has nothing to decide.
 
 pub(crate) mod ahead;
+pub(crate) mod pieces;
 pub(crate) mod redo;
 pub(crate) mod replay;
 pub(crate) mod writes;

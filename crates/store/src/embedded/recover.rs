@@ -7,7 +7,7 @@ use rand::Rng;
 use rusqlite::Connection;
 use tracing::{debug, error, info, warn};
 
-use super::journal::redo::ReplayError;
+use super::journal::pieces::ReplayError;
 use super::journal::replay::{ReplayFailed, Replayed, replay_segment};
 use super::{OpenError, Options, start};
 use crate::body_log::{

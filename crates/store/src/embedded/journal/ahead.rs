@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mailtypes::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::redo::{self, Redo, ReplayError};
+use super::pieces::{self, ReplayError};
+use super::redo::Redo;
 use crate::embedded::effects::Effects;
 use crate::limits::{COMMIT_EVERY, COMMIT_OCTETS_MAX};
 
@@ -78,7 +79,7 @@ impl Ahead {
     /// known already.
     pub(crate) fn repeat(&self, db: &Connection, more: &Redo) -> Result<(), ReplayError> {
         let mut known = Effects::default();
-        redo::replay(db, self.redo.as_octets(), &mut known)?;
-        redo::replay(db, more.as_octets(), &mut known)
+        pieces::replay(db, self.redo.as_octets(), &mut known)?;
+        pieces::replay(db, more.as_octets(), &mut known)
     }
 }

@@ -4,7 +4,7 @@ use mailtypes::Timestamp;
 use rusqlite::Connection;
 use tracing::info;
 
-use super::redo::{self, ReplayError};
+use super::pieces::{self, ReplayError};
 use crate::body_log::{Marks, Scan, buffer};
 use crate::disk::DiskFile;
 use crate::embedded::books::write_effects;
@@ -35,7 +35,7 @@ pub(crate) fn replay_segment(
         if entries == 0 {
             db.execute_batch("BEGIN IMMEDIATE")?;
         }
-        redo::replay(db, &entry, &mut effects)?;
+        pieces::replay(db, &entry, &mut effects)?;
         entries += 1;
     }
     if entries == 0 {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::types::Value;
 
 use super::*;
-use crate::embedded::journal::redo;
+use crate::embedded::journal::pieces;
 use crate::embedded::journal::writes::Write;
 use crate::{About, Action, Attempt, Begun, Lease, Outcome, ReportKind};
 
@@ -19,7 +19,7 @@ async fn what_is_repeated_is_the_same_to_the_row() {
     let entries = rig.entries();
     let written: BTreeSet<u16> = entries[committed..]
         .iter()
-        .flat_map(|entry| redo::numbers(entry))
+        .flat_map(|entry| pieces::numbers(entry))
         .collect();
     // Older versions have written it.
     let missing: Vec<_> = Write::ALL
