@@ -44,12 +44,16 @@ impl ServerReply {
 impl fmt::Display for ServerReply {
     /// All on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
+        self.code.fmt(f)?;
         if let Some(enhanced) = self.enhanced {
-            write!(f, " {enhanced}")?;
+            f.write_str(" ")?;
+            enhanced.fmt(f)?;
         }
-        let texts = self.lines().filter(|line| !line.is_empty());
-        texts.into_iter().try_for_each(|line| write!(f, " {line}"))
+        for line in self.lines().filter(|line| !line.is_empty()) {
+            f.write_str(" ")?;
+            f.write_str(line)?;
+        }
+        Ok(())
     }
 }
 
