@@ -57,6 +57,7 @@ mod turn;
 mod turns;
 mod upgrade;
 mod writer;
+mod young;
 
 #[cfg(test)]
 mod tests;
@@ -312,6 +313,7 @@ impl Embedded {
             doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
             ahead,
+            young: young::Young::default(),
         };
         let writer = start::writer(&options, &path, writer)?;
         let inner = Inner {

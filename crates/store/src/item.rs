@@ -134,6 +134,15 @@ impl Cursor {
         recipient: 0,
     };
 
+    /// The place of `due`.
+    pub(crate) fn at(due: &Due) -> Self {
+        Self {
+            due: due.due.as_millis(),
+            item: due.item.as_i64(),
+            recipient: due.recipient,
+        }
+    }
+
     /// The place to go on from so that `due` is the first that is found.
     pub fn before(due: &Due) -> Self {
         let (item, recipient) = match due.recipient.checked_sub(1) {

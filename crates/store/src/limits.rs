@@ -21,10 +21,12 @@ pub const SPARES_ROOM_MIN: u64 = 2 * 1024 * 1024 * 1024;
 pub const TURN_OCTETS_MAX: usize = 1024 * 1024;
 /// The writer takes at most this many requests in one turn.
 pub const TURN_REQUESTS_MAX: usize = 256;
+/// Messages that have just come in and have no rows yet; beyond it the oldest get theirs.
+pub(crate) const YOUNG_MAX: usize = 1024;
 /// What the journal promises is committed after so long.
-pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
+pub const COMMIT_EVERY: Duration = Duration::from_millis(500);
 /// And when there are so many octets of it, so that a start has little to repeat.
-pub const COMMIT_OCTETS_MAX: usize = 2 * 1024 * 1024;
+pub const COMMIT_OCTETS_MAX: usize = 4 * 1024 * 1024;
 /// Requests that may wait for the writer; more wait in front of the door.
 pub const WRITER_QUEUE_MAX: usize = 4096;
 /// Local recipients of one delivery request, so that other work gets in between.

@@ -74,8 +74,8 @@ impl Store for Embedded {
     ) -> Result<DuePage, StoreError> {
         let limit = limit.min(PAGE_MAX);
         let found = self
-            .look(lease, move |db, look| {
-                queries::due::due(db, look, lane, after, limit)
+            .look(lease, move |turn, look| {
+                queries::due::due(turn, look, lane, after, limit)
             })
             .await?;
         Ok(DuePage {
@@ -96,8 +96,8 @@ impl Store for Embedded {
         let limit = limit.min(PAGE_MAX);
         let host = host.clone();
         let found = self
-            .look(lease, move |db, look| {
-                queries::due::due_at(db, look, &host, lane, after, limit)
+            .look(lease, move |turn, look| {
+                queries::due::due_at(turn, look, &host, lane, after, limit)
             })
             .await?;
         Ok(DuePage {

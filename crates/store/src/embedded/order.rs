@@ -36,6 +36,12 @@ pub(crate) trait Order: Send + 'static {
     /// Whether the change is only made while somebody still waits for its answer.
     const ONLY_IF_AWAITED: bool = false;
 
+    /// Whether it looks for messages without rows where they are. Before any other order they get
+    /// their rows.
+    fn knows_young(&self) -> bool {
+        false
+    }
+
     /// Makes the change inside the running transaction.
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Self::Answer, Self::Error>;
 
@@ -80,6 +86,8 @@ pub(crate) trait Pending: Send {
     fn weight(&self) -> usize;
     /// See [`Order::lasting`].
     fn lasting(&self) -> Lasting;
+    /// See [`Order::knows_young`].
+    fn knows_young(&self) -> bool;
     /// See [`Order::CAN_WAIT`].
     fn can_wait(&self) -> bool;
     /// Carries the order out and keeps the answer; `false` asks for its savepoint to be undone.
@@ -129,6 +137,10 @@ impl<O: Order> Pending for Asked<O> {
 
     fn lasting(&self) -> Lasting {
         self.order.lasting()
+    }
+
+    fn knows_young(&self) -> bool {
+        self.order.knows_young()
     }
 
     fn can_wait(&self) -> bool {

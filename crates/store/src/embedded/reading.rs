@@ -43,7 +43,7 @@ impl Embedded {
     }
 
     /// Asks the writer, whose transaction has what is promised.
-    pub(super) async fn ask<T: Send + 'static>(
+    async fn ask<T: Send + 'static>(
         &self,
         question: impl FnMut(&Turn<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -54,7 +54,7 @@ impl Embedded {
     pub(super) async fn look(
         &self,
         lease: &Lease,
-        question: impl Fn(&Connection, Look) -> rusqlite::Result<Found> + Clone + Send + 'static,
+        question: impl Fn(&Turn<'_>, Look) -> rusqlite::Result<Found> + Clone + Send + 'static,
     ) -> Result<Found, StoreError> {
         let epoch = lease.epoch;
         loop {
@@ -64,7 +64,7 @@ impl Embedded {
                     now: turn.now,
                     epoch,
                 };
-                question(turn.db, look)
+                question(turn, look)
             };
             let found = self.ask(look).await?;
             if found.damaged.is_empty() {
@@ -111,9 +111,15 @@ impl Embedded {
         look: fn(&Connection, ItemId) -> rusqlite::Result<Option<Spans>>,
     ) -> Result<Vec<Result<Option<MessageReader>, ReadError>>, StoreError> {
         let find = move |turn: &Turn<'_>| {
-            let one = |item: &ItemId| match look(turn.db, *item)? {
-                Some(spans) => Ok(Some((source::places(turn.db, &spans)?, spans))),
-                None => Ok(None),
+            let one = |item: &ItemId| {
+                // What goes to a mailbox, and is looked at in its final form, has rows.
+                if let Some((spans, place)) = turn.young.spans(*item) {
+                    return Ok(Some((vec![(item.as_i64(), place)], spans)));
+                }
+                match look(turn.db, *item)? {
+                    Some(spans) => Ok(Some((source::places(turn.db, &spans)?, spans))),
+                    None => Ok(None),
+                }
             };
             Ok(items.iter().map(one).collect::<Vec<_>>())
         };

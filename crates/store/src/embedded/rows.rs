@@ -15,6 +15,11 @@ pub(crate) fn bad(column: usize, what: &'static str) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }
 
+/// Sizes and offsets as SQLite keeps them.
+pub(crate) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| bad(column, "negative number"))
 }

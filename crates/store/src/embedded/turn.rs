@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::effects::Effects;
 use super::journal::redo::Redo;
 use super::journal::writes::Write;
+use super::young::Young;
 use crate::body_log::Place;
 use crate::limits::STRIKES_MAX;
 use crate::story::{EventKind, RecipientState};
@@ -23,11 +24,18 @@ pub(crate) struct Turn<'a> {
     pub(crate) epochs: &'a [i64; 256],
     /// What has been written so far, for the journal.
     pub(crate) redo: &'a mut Redo,
+    /// Messages that have no rows yet.
+    pub(crate) young: &'a mut Young,
+    /// What is written goes to the journal alone: see [`Turn::journal_only`].
+    pub(crate) journal_only: bool,
 }
 
 impl Turn<'_> {
     /// Carries out a statement that the journal can repeat; answers how many rows it changed.
     pub(crate) fn write(&mut self, write: Write, values: &[&dyn ToSql]) -> rusqlite::Result<usize> {
+        if self.journal_only {
+            return self.redo.push(write, values).map(|()| 1);
+        }
         let changed = self.db.prepare_cached(write.sql())?.execute(values)?;
         if changed > 0 {
             self.redo.push(write, values)?;
@@ -35,13 +43,26 @@ impl Turn<'_> {
         Ok(changed)
     }
 
-    /// The same for a statement that answers with a row.
+    /// What `write` writes goes to the journal alone: its rows are for the caller to make.
+    pub(super) fn journal_only<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<(T, Redo)> {
+        let from = self.redo.len();
+        self.journal_only = true;
+        let answer = write(self);
+        self.journal_only = false;
+        Ok((answer?, self.redo.since(from)))
+    }
+
+    /// As [`Turn::write`], for a statement that answers with a row.
     pub(crate) fn write_row<T>(
         &mut self,
         write: Write,
         values: &[&dyn ToSql],
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
+        debug_assert!(!self.journal_only, "no row is made that could answer");
         let mut statement = self.db.prepare_cached(write.sql())?;
         let mut rows = statement.query(values)?;
         let Some(row) = rows.next()? else {
@@ -120,6 +141,28 @@ impl Turn<'_> {
         status: Option<&Status>,
         attempts: u32,
     ) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.end_recipient(item, recipient, state, status, attempts)?;
+        let (open, spans): (i64, Option<Vec<u8>>) = self
+            .db
+            .prepare_cached("SELECT open, iif(open > 1, NULL, spans) FROM item WHERE id = ?")?
+            .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.close_one(item)?;
+        if open > 1 {
+            return Ok(None);
+        }
+        self.effects.put_away.push(item);
+        Ok(spans)
+    }
+
+    /// Writes down how a recipient ends, there and in the books.
+    pub(crate) fn end_recipient(
+        &mut self,
+        item: ItemId,
+        recipient: u32,
+        state: RecipientState,
+        status: Option<&Status>,
+        attempts: u32,
+    ) -> rusqlite::Result<()> {
         self.write(
             Write::EndRecipient,
             params![
@@ -137,19 +180,14 @@ impl Turn<'_> {
             RecipientState::Removed => self.effects.tally.removed += 1,
             RecipientState::Queued | RecipientState::Held | RecipientState::BounceOwed => {}
         }
-        let (open, spans): (i64, Option<Vec<u8>>) = self
-            .db
-            .prepare_cached("SELECT open, iif(open > 1, NULL, spans) FROM item WHERE id = ?")?
-            .query_row([item.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.write(
-            Write::CloseOne,
-            params![self.now.as_millis(), item.as_i64()],
-        )?;
-        if open > 1 {
-            return Ok(None);
-        }
-        self.effects.put_away.push(item);
-        Ok(spans)
+        Ok(())
+    }
+
+    /// One recipient less is open; the last one lets go of the message.
+    pub(crate) fn close_one(&mut self, item: ItemId) -> rusqlite::Result<()> {
+        let now = self.now.as_millis();
+        self.write(Write::CloseOne, params![now, item.as_i64()])?;
+        Ok(())
     }
 
     /// Changes how many refer to a body; nobody left means that it goes.
@@ -171,6 +209,16 @@ impl Turn<'_> {
                 .write_row(Write::ReferBody, params![by, body], |_| Ok(()))
                 .map(drop);
         }
+        self.drop_body(body, segment, length)
+    }
+
+    /// Nobody refers to a body any more.
+    pub(crate) fn drop_body(
+        &mut self,
+        body: i64,
+        segment: i64,
+        length: i64,
+    ) -> rusqlite::Result<()> {
         self.write(Write::DropBody, params![body])?;
         self.effects.live(segment, -length);
         Ok(())

@@ -10,7 +10,6 @@ use tracing::error;
 
 use super::order::Pending;
 use super::writer::Writer;
-use crate::limits::COMMIT_EVERY;
 
 /// Tells the time to the threads of the store.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -62,7 +61,7 @@ impl Turns {
         if self.writer.needs_recovery() {
             Some(RECOVERY_PAUSE)
         } else {
-            self.writer.is_ahead().then_some(COMMIT_EVERY)
+            self.writer.ahead.left((self.clock)())
         }
     }
 }

@@ -14,6 +14,7 @@ use super::fresh::Fresh;
 use super::journal::ahead::Ahead;
 use super::journal::redo::Redo;
 use super::order::{Lasting, Pending};
+use super::young::Young;
 use super::{database, evacuate};
 use crate::StoreError;
 use crate::body_log::{AppendError, BodyLog, BodyReader};
@@ -42,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
     pub(crate) ahead: Ahead,
+    /// Messages that have no rows yet, of it and of the turn that runs.
+    pub(crate) young: Young,
     pub(crate) timing: Timing,
 }
 
@@ -87,6 +90,7 @@ impl Writer {
     /// new mail.
     fn lose_database(&mut self) {
         self.db = None;
+        self.young.clear();
         self.cache.clear();
         self.accepting.store(false, Ordering::Release);
     }
@@ -168,13 +172,13 @@ impl Writer {
 
     /// Begins the transaction again, with all that is promised and `more`.
     fn begin_anew(&mut self, more: &Redo) -> Result<(), StoreError> {
+        self.young.clear();
         let begun = self.database().and_then(|db| {
             if !db.is_autocommit() {
                 db.execute_batch("ROLLBACK")?;
             }
             db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            let repeated = self.ahead.repeat(db, more);
-            repeated.map_err(|e| StoreError::Disk(e.to_string()))
+            Ok(self.ahead.repeat(db, more)?)
         });
         if let Err(error) = &begun {
             warn!(%error, "a transaction cannot begin; the database is opened anew");
@@ -196,8 +200,7 @@ impl Writer {
     }
 
     fn database(&self) -> Result<&Connection, StoreError> {
-        let closed = || StoreError::Disk("the database could not be opened again".to_owned());
-        self.db.as_ref().ok_or_else(closed)
+        opened(&self.db)
     }
 
     /// A sync failed while a tail was copied to this segment. One that commits have named has bodies
@@ -226,4 +229,10 @@ impl Writer {
             }
         }
     }
+}
+
+/// The connection, if there is one.
+fn opened(db: &Option<Connection>) -> Result<&Connection, StoreError> {
+    let closed = || StoreError::Disk("the database could not be opened again".to_owned());
+    db.as_ref().ok_or_else(closed)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mailtypes::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
@@ -45,10 +46,12 @@ impl Ahead {
 
     /// Whether a commit should follow.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.redo.len() >= COMMIT_OCTETS_MAX
-            || self
-                .since
-                .is_some_and(|since| now.since(since) >= COMMIT_EVERY)
+        self.redo.len() >= COMMIT_OCTETS_MAX || self.left(now) == Some(Duration::ZERO)
+    }
+
+    /// How long a commit may wait for more, if there is anything to commit.
+    pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
+        Some(COMMIT_EVERY.saturating_sub(now.since(self.since?)))
     }
 
     /// All of it is committed.

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::redo::{BLOB, BOOKS, INTEGER, NULL, REAL, TEXT};
 use super::writes::Write;
+use crate::StoreError;
 use crate::embedded::effects::{Effects, Tally};
 
 /// Why octets of the journal could not be repeated.
@@ -16,6 +17,15 @@ pub(crate) enum ReplayError {
     /// The database refuses.
     #[error(transparent)]
     Database(#[from] rusqlite::Error),
+}
+
+impl From<ReplayError> for StoreError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Database(error) => error.into(),
+            unreadable @ ReplayError::Unreadable => Self::Disk(unreadable.to_string()),
+        }
+    }
 }
 
 /// One piece of an entry.

@@ -27,11 +27,16 @@ impl Redo {
         self.0.truncate(len);
     }
 
+    /// What has come behind the first `len` octets.
+    pub(crate) fn since(&self, len: usize) -> Self {
+        Self(self.0[len..].to_vec())
+    }
+
     pub(crate) fn append(&mut self, later: &Self) {
         self.0.extend(&later.0);
     }
 
-    /// Adds a statement that has just been carried out with these values.
+    /// Adds a statement with its values.
     pub(crate) fn push(&mut self, write: Write, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
         self.head(write.number(), values.len());
         for value in values {

@@ -160,6 +160,24 @@ impl Write {
     }
 }
 
+/// Which value of [`Write::AddItem`] tells the pieces of the message.
+pub(crate) const ITEM_SPANS: usize = 8;
+
+/// As [`Write::AddItem`], behind what [`Write::CloseOne`] does to it, whose first value comes last.
+pub(crate) const ADD_ENDED: &str =
+    "INSERT INTO item (id, shard, accepted, open, reverse_path, body_type,
+       smtputf8, require_tls, spans, size, has_8bit, longest_line, header_len,
+       return_paths, client, helo, protocol, login, tls, facts_form, facts, ended)
+     VALUES (?1, ?2, ?3, ?4 - 1, ?5, ?6, ?7, ?8, NULL, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             ?18, ?19, ?20, ?21, ?22)";
+
+/// As [`Write::AddRecipient`], behind what [`Write::EndRecipient`] does to it, whose first three values
+/// come last.
+pub(crate) const ADD_DELIVERED: &str =
+    "INSERT INTO recipient (item, n, address, domain, original, via, reason,
+       account, state, attempts, status)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?12, ?13, ?14)";
+
 #[cfg(test)]
 mod tests {
     use super::Write;

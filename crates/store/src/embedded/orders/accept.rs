@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
 use crate::draft::Finished;
-use crate::embedded::fresh::{Fresh, Message};
+use crate::embedded::fresh::{self, Fresh};
 use crate::embedded::journal::writes::Write;
 use crate::embedded::order::{Fate, Lasting, Order};
-use crate::embedded::rows::write_mailboxes;
+use crate::embedded::queries;
+use crate::embedded::rows::{number, write_mailboxes};
 use crate::embedded::turn::Turn;
 use crate::item::{Destination, Lane, NewItem, NewRecipient};
 use crate::spans::Spans;
@@ -59,6 +60,10 @@ impl Order for Accept {
         body + added.len() + facts.json.len() + recipients.len() * RECIPIENT_LEN
     }
 
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, AcceptError> {
         let place = match &mut self.body {
             Finished::Segment(place, guard) => {
@@ -74,21 +79,30 @@ impl Order for Accept {
                 .place
                 .ok_or_else(|| StoreError::Disk("the body has no place".to_owned()))?,
         };
-        insert_body(turn, self.id, place)?;
-        insert_item(turn, self.id, &self.item, place.length)?;
-        for (n, recipient) in (0u32..).zip(&self.item.recipients) {
-            insert_recipient(turn, self.id, n, recipient)?;
+        let (id, item) = (self.id, &self.item);
+        let write = |turn: &mut Turn<'_>| {
+            insert_body(turn, id, place)?;
+            insert_item(turn, id, item, place.length)?;
+            for (n, recipient) in (0u32..).zip(&item.recipients) {
+                insert_recipient(turn, id, n, recipient)?;
+            }
+            mention(turn, id, item)
+        };
+        if turn.can_be_young(item) {
+            let due = queries::due::of_new(id, item, place.length, turn.now);
+            turn.keep_young(due, place, write)?;
+        } else {
+            write(turn)?;
         }
-        mention(turn, self.id, &self.item)?;
-        turn.effects.tally.accepted += number(self.item.recipients.len() as u64);
-        Ok(self.id)
+        turn.effects.tally.accepted += number(item.recipients.len() as u64);
+        Ok(id)
     }
 
     fn settled(&mut self, fate: Fate) {
         match (&mut self.body, fate) {
             (Finished::Segment(_, guard), Fate::Not) => guard.keep(false),
             (Finished::Memory { octets, .. }, Fate::Happened) if self.item.goes_out() => {
-                let message = Message {
+                let message = fresh::Message {
                     added: std::mem::take(&mut self.item.added),
                     body: std::mem::take(octets),
                 };
@@ -226,8 +240,3 @@ fn write_ranges(ranges: &[std::ops::Range<u64>]) -> String {
 
 /// About what is written of one recipient, in octets.
 const RECIPIENT_LEN: usize = 256;
-
-/// Sizes and offsets as SQLite keeps them.
-fn number(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}

@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::embedded::order::{Lasting, Order};
 use crate::embedded::turn::Turn;
 
-/// A question. It changes nothing.
+/// A question. It changes nothing, and looks for messages without rows where they are.
 pub(crate) struct Ask<F>(pub(crate) F);
 
 impl<T, F> Order for Ask<F>
@@ -17,6 +17,10 @@ where
 
     fn lasting(&self) -> Lasting {
         Lasting::Nothing
+    }
+
+    fn knows_young(&self) -> bool {
+        true
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<T, StoreError> {

@@ -30,6 +30,10 @@ impl Order for Begin {
         Lasting::Journal
     }
 
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<Vec<Begun>, StoreError> {
         let attempts = std::mem::take(&mut self.attempts);
         attempts
@@ -43,16 +47,20 @@ impl Begin {
     fn one(&self, turn: &mut Turn<'_>, item: ItemId, recipient: u32) -> Result<Begun, StoreError> {
         turn.check_lease(&self.lease, item)?;
         let mark = self.lease.epoch * 2 + i64::from(self.watched);
-        let taken = turn.write(
-            Write::TakeInHand,
-            params![
-                mark,
-                item.as_i64(),
-                recipient,
-                RecipientState::Queued.code(),
-                STRIKES_MAX
-            ],
-        )?;
+        let take = |turn: &mut Turn<'_>| {
+            let queued = RecipientState::Queued.code();
+            turn.write(
+                Write::TakeInHand,
+                params![mark, item.as_i64(), recipient, queued, STRIKES_MAX],
+            )
+        };
+        let taken = match turn.add_to_young(item, recipient, take)? {
+            Some(taken) => taken,
+            None => {
+                turn.make_rows(item)?;
+                take(turn)?
+            }
+        };
         if taken > 0 {
             return Ok(Begun::Go);
         }

@@ -25,6 +25,11 @@ impl Order for DeliverLocal {
         Lasting::Journal
     }
 
+    /// What goes to an account has rows: from the beginning, or since the commit that brought it home.
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<LocalOutcome, StoreError> {
         turn.check_lease(&self.lease, self.delivery.item)?;
         let waiting = match self.look(turn)? {

@@ -34,6 +34,10 @@ impl Order for Record {
         Lasting::Journal
     }
 
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         for attempt in &self.attempts {
             turn.check_lease(&self.lease, attempt.item)?;
@@ -64,6 +68,23 @@ impl Found {
 
 impl One<'_> {
     fn record(&self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+        let Attempt {
+            item,
+            recipient,
+            ref outcome,
+            ..
+        } = *self.attempt;
+        if let Outcome::Delivered(status) = outcome {
+            let state = RecipientState::Delivered;
+            let ended = turn.end_young(item, recipient, |turn| {
+                self.note(turn, EventKind::Delivered, Some(status))?;
+                turn.end_recipient(item, recipient, state, Some(status), 1)
+            })?;
+            if ended.is_some() {
+                return Ok(());
+            }
+        }
+        turn.make_rows(item)?;
         let Some(found) = self.look(turn)? else {
             return Ok(());
         };

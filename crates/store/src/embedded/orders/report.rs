@@ -36,8 +36,13 @@ impl Order for Report {
         self.message.lasting()
     }
 
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<ItemId, ReportError> {
         turn.check_lease(&self.lease, self.about.item)?;
+        turn.make_rows(self.about.item)?;
         let mut open = Vec::new();
         for n in &self.about.recipients {
             if wants(turn, &self.about, *n)? {
@@ -94,8 +99,13 @@ impl Order for Suppress {
         self.recipients.len() * self.reason.len()
     }
 
+    fn knows_young(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
         turn.check_lease(&self.lease, self.item)?;
+        turn.make_rows(self.item)?;
         let about = About {
             item: self.item,
             recipients: Vec::new(),

@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
-use mailtypes::{Host, Timestamp};
+use mailtypes::{Host, ItemId, Timestamp};
 use rusqlite::{Connection, Row, Rows, params};
 
 use crate::embedded::rows;
-use crate::item::{Cursor, Due, Lane};
+use crate::embedded::turn::Turn;
+use crate::item::{Cursor, Due, Lane, NewItem};
 
 /// What is due, as far as it can be read.
 #[derive(Default)]
@@ -37,14 +38,14 @@ pub(crate) struct Look {
 
 /// Due recipients of a lane, earliest first. The embedded store has one node, which holds all shards.
 pub(crate) fn due(
-    db: &Connection,
+    turn: &Turn<'_>,
     look: Look,
     lane: Lane,
     after: Option<Cursor>,
     limit: usize,
 ) -> rusqlite::Result<Found> {
     let from = after.unwrap_or(Cursor::FRONT);
-    let mut query = db.prepare_cached(&IN_LANE)?;
+    let mut query = turn.db.prepare_cached(&IN_LANE)?;
     let rows = query.query(params![
         lane.code(),
         look.now.as_millis(),
@@ -53,17 +54,22 @@ pub(crate) fn due(
         from.recipient,
         limit
     ])?;
-    let mut found = gather(rows, look)?;
-    found.next = found.next.max(after);
-    if found.due.len() + found.damaged.len() < limit {
-        found.later = later(db, lane, look.now)?;
+    let mut seen = read(rows, look)?;
+    add_young(&mut seen, turn.young.in_lane(lane), look, from, limit);
+    let full = seen.len() >= limit;
+    let mut found = gather(seen, look, after);
+    if !full {
+        let young = turn.young.in_lane(lane).map(|due| due.due);
+        let young = young.filter(|due| *due > look.now).min();
+        let other = later(turn.db, lane, look.now)?;
+        found.later = young.into_iter().chain(other).min();
     }
     Ok(found)
 }
 
 /// Due recipients of a lane at one host that is not ours, earliest first.
 pub(crate) fn due_at(
-    db: &Connection,
+    turn: &Turn<'_>,
     look: Look,
     host: &Host,
     lane: Lane,
@@ -71,7 +77,7 @@ pub(crate) fn due_at(
     limit: usize,
 ) -> rusqlite::Result<Found> {
     let from = after.unwrap_or(Cursor::FRONT);
-    let mut query = db.prepare_cached(&AT_HOST)?;
+    let mut query = turn.db.prepare_cached(&AT_HOST)?;
     let rows = query.query(params![
         host.to_string(),
         lane.code(),
@@ -81,9 +87,36 @@ pub(crate) fn due_at(
         from.recipient,
         limit
     ])?;
-    let mut found = gather(rows, look)?;
-    found.next = found.next.max(after);
-    Ok(found)
+    let mut seen = read(rows, look)?;
+    let young = turn.young.in_lane(lane);
+    let young = young.filter(|due| due.address.host == *host);
+    add_young(&mut seen, young, look, from, limit);
+    Ok(gather(seen, look, after))
+}
+
+/// A recipient that is due, or is damaged, with its place in the lane.
+type Seen = (Cursor, Result<Due, Damaged>);
+
+/// Puts those without rows among the others.
+fn add_young<'a>(
+    seen: &mut Vec<Seen>,
+    young: impl Iterator<Item = &'a Due>,
+    look: Look,
+    from: Cursor,
+    limit: usize,
+) {
+    let young = young.map(|due| (Cursor::at(due), due));
+    let mut young: Vec<_> = young
+        .filter(|(at, due)| due.due <= look.now && *at > from)
+        .collect();
+    if young.is_empty() {
+        return;
+    }
+    young.sort_unstable_by_key(|(at, _)| *at);
+    young.truncate(limit);
+    seen.extend(young.into_iter().map(|(at, due)| (at, Ok(due.clone()))));
+    seen.sort_by_key(|(at, _)| *at);
+    seen.truncate(limit);
 }
 
 // SQLite is told which index to take: without figures about the tables it may well go through a whole
@@ -110,27 +143,39 @@ static AT_HOST: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-fn gather(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Found> {
-    let mut found = Found::default();
+fn read(mut rows: Rows<'_>, look: Look) -> rusqlite::Result<Vec<Seen>> {
+    let mut seen = Vec::new();
     while let Some(row) = rows.next()? {
         let (item, recipient, due) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        match parse(row, look.epoch) {
+        let at = Cursor {
+            due,
+            item,
+            recipient,
+        };
+        let damaged = |wrong: rusqlite::Error| Damaged {
+            item,
+            recipient,
+            wrong: wrong.to_string(),
+        };
+        seen.push((at, parse(row, look.epoch).map_err(damaged)));
+    }
+    Ok(seen)
+}
+
+fn gather(seen: Vec<Seen>, look: Look, after: Option<Cursor>) -> Found {
+    let settled = |(at, _): &&Seen| at.due < look.now.as_millis();
+    let next = seen.iter().filter(settled).map(|(at, _)| *at).max();
+    let mut found = Found {
+        next: next.max(after),
+        ..Found::default()
+    };
+    for (_, one) in seen {
+        match one {
             Ok(due) => found.due.push(due),
-            Err(wrong) => found.damaged.push(Damaged {
-                item,
-                recipient,
-                wrong: wrong.to_string(),
-            }),
-        }
-        if due < look.now.as_millis() {
-            found.next = Some(Cursor {
-                due,
-                item,
-                recipient,
-            });
+            Err(damaged) => found.damaged.push(damaged),
         }
     }
-    Ok(found)
+    found
 }
 
 const COLUMNS: &str = "r.item, r.n, r.due, r.address, r.account, r.attempts, r.state, r.told,
@@ -160,6 +205,30 @@ fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
         sent_on_by: rows::mailboxes(row, 18)?.pop(),
         longest_line: rows::unsigned(row, 19)?,
     })
+}
+
+/// What [`parse`] will read of the first recipient of a message that comes in.
+pub(crate) fn of_new(id: ItemId, item: &NewItem, body_len: u64, now: Timestamp) -> Due {
+    let to = &item.recipients[0];
+    Due {
+        item: id,
+        recipient: 0,
+        due: now,
+        address: to.address.clone(),
+        destination: to.destination,
+        attempts: 0,
+        owed: false,
+        told: false,
+        suspect: false,
+        strikes: 0,
+        maildir: None,
+        accepted: now,
+        size: item.added.len() as u64 + body_len,
+        has_8bit: item.shape.has_8bit,
+        envelope: item.envelope.clone(),
+        sent_on_by: to.via.last().cloned(),
+        longest_line: item.shape.longest_line,
+    }
 }
 
 /// When the first one of a lane becomes due of those that are not due at `now`.

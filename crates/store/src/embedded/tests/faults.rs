@@ -97,7 +97,7 @@ async fn a_full_database_refuses_and_recovers() {
     let body = vec![b'x'; 1000];
     let mut refused = 0;
     for _ in 0..400 {
-        match rig.try_accept(&body, Destination::Remote).await {
+        match rig.try_accept(&body, Destination::Account(ann)).await {
             Ok(_) => {}
             Err(AcceptError::Store(StoreError::Full)) => refused += 1,
             Err(e) => panic!("{e:?}"),
@@ -111,6 +111,27 @@ async fn a_full_database_refuses_and_recovers() {
         LocalOutcome::Delivered { uid: 1 }
     );
     rig.crash(true).assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_promised_and_has_no_room_in_the_database_is_kept() {
+    let rig = Rig::working(Work::Callers);
+    rig.accept(b"first").await;
+    limit_pages(&rig, true).await;
+    let mut promised = Vec::new();
+    let refused = loop {
+        match rig.try_accept(b"x", Destination::Remote).await {
+            Ok(id) => promised.push(id),
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused, AcceptError::Store(StoreError::Full));
+    assert!(promised.len() > 100, "they waited in memory for their rows");
+    let rig = rig.crash(true);
+    for id in promised {
+        assert_eq!(rig.read(id).await.unwrap(), b"x");
+    }
+    rig.assert_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,25 +6,6 @@ use crate::embedded::turn::Turn;
 use crate::limits::TURN_OCTETS_MAX;
 use crate::{Attempt, Begun, Outcome, RecipientState};
 
-/// Something that a test does in a turn of its own.
-struct Act<F>(F);
-
-impl<F> Order for Act<F>
-where
-    F: FnMut(&mut Turn<'_>) -> Result<(), StoreError> + Send + 'static,
-{
-    type Answer = ();
-    type Error = StoreError;
-
-    fn lasting(&self) -> Lasting {
-        Lasting::Journal
-    }
-
-    fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
-        (self.0)(turn)
-    }
-}
-
 async fn state(rig: &Rig, id: ItemId) -> RecipientState {
     rig.store.story(id).await.unwrap().unwrap().recipients[0].state
 }

@@ -112,8 +112,23 @@ async fn live(rig: &Rig, before: &Before) {
     let delivered = store.deliver_local(lease, vec![local]).await;
     assert_eq!(delivered, Ok(vec![LocalOutcome::Delivered { uid: 1 }]));
 
-    let [gone, later, unasked, failed, crashed, unheard, maildir] = [
-        rig.accept(b"gone").await,
+    // All that its rows can hold.
+    let mut whole = item(Destination::Remote);
+    whole.recipients[0].via = vec![address("list@example.org")];
+    whole.shape = Shape {
+        has_8bit: true,
+        longest_line: 71,
+        header_len: 3,
+        return_paths: vec![0..1, 2..3],
+    };
+    let origin = whole.origin.as_mut().unwrap();
+    (origin.login, origin.tls) = (Some("ann".to_owned()), Some("TLSv1.3".to_owned()));
+    whole.envelope.smtputf8 = true;
+    whole.envelope.require_tls = true;
+    let mut draft = store.draft();
+    draft.write(b"whole").await.unwrap();
+    let gone = store.accept(draft, whole).await.unwrap();
+    let [later, unasked, failed, crashed, unheard, maildir] = [
         rig.accept(b"later").await,
         rig.accept(b"unasked").await,
         rig.accept(b"failed").await,
@@ -123,6 +138,7 @@ async fn live(rig: &Rig, before: &Before) {
             .await
             .unwrap(),
     ];
+    assert_eq!(begun(vec![gone, later]).await, [Begun::Go; 2]);
     let due = Timestamp::from_millis(rig.millis.load(Ordering::Relaxed));
     rig.advance(Duration::from_millis(1));
     let again = due + Duration::from_hours(1);

@@ -1,12 +1,13 @@
 //! Commits: of what has been promised, and of orders that come seldom and wait for theirs.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use mailtypes::Timestamp;
 use rusqlite::Connection;
 use tracing::{error, warn};
 
-use super::Writer;
+use super::{Writer, opened};
 use crate::StoreError;
 use crate::embedded::books::write_effects;
 use crate::embedded::effects::Effects;
@@ -36,15 +37,8 @@ impl Writer {
         if self.begin().is_err() {
             return;
         }
-        let Some(db) = &self.db else { return };
         let mut dead = Vec::new();
-        let committed = close_suspects(db, &self.suspect)
-            .and_then(|()| write_effects(db, &self.ahead.effects, self.ahead.end, now))
-            .and_then(|died| {
-                dead = died;
-                self.end_transaction(db)
-            });
-        match committed {
+        match self.end_ahead(&mut dead, now) {
             Ok(()) => {
                 self.ahead.clear();
                 self.unlink(&dead);
@@ -55,6 +49,17 @@ impl Writer {
                 self.lose_database();
             }
         }
+    }
+
+    /// Ends the open transaction with what is promised. `dead` is true when it succeeds; after a
+    /// failure nobody knows.
+    fn end_ahead(&mut self, dead: &mut Vec<i64>, now: Timestamp) -> Result<(), StoreError> {
+        let began = self.timing.begin();
+        let db = opened(&self.db)?;
+        self.young.make_all_rows(db)?;
+        close_suspects(db, &self.suspect)?;
+        *dead = write_effects(db, &self.ahead.effects, self.ahead.end, now)?;
+        Ok(self.end_transaction(db, began)?)
     }
 
     /// Carries out a batch and commits it, with what was promised before.
@@ -78,14 +83,12 @@ impl Writer {
         done: &mut Done,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let begun = self.begin().and_then(|()| self.database());
-        let db = match begun {
-            Ok(db) => db,
-            Err(error) => {
-                batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
-                return Ok(());
-            }
-        };
+        if let Err(error) = self.begin() {
+            batch.iter_mut().for_each(|asked| asked.fail(error.clone()));
+            return Ok(());
+        }
+        let db = opened(&self.db)?;
+        self.young.make_all_rows(db)?;
         let mut sum = self.ahead.effects.clone();
         // Nobody repeats these.
         let mut redo = Redo::default();
@@ -100,6 +103,8 @@ impl Writer {
                 effects: Effects::default(),
                 epochs: &self.epochs,
                 redo: &mut redo,
+                young: &mut self.young,
+                journal_only: false,
             };
             if asked.apply(&mut turn) {
                 let effects = turn.effects;
@@ -118,14 +123,13 @@ impl Writer {
         let named = self.log.open_end().or(self.ahead.end);
         done.dead = write_effects(db, &sum, named, now)?;
         done.effects = sum;
-        self.end_transaction(db)?;
+        self.end_transaction(db, self.timing.begin())?;
         self.log.named();
         self.ahead.clear();
         Ok(())
     }
 
-    fn end_transaction(&self, db: &Connection) -> rusqlite::Result<()> {
-        let began = self.timing.begin();
+    fn end_transaction(&self, db: &Connection, began: Duration) -> rusqlite::Result<()> {
         db.prepare_cached("COMMIT")?.execute([])?;
         self.timing.committed(began);
         Ok(())

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use mailtypes::Timestamp;
 use tracing::{error, warn};
 
-use super::Writer;
+use super::{Writer, opened};
 use crate::StoreError;
 use crate::body_log::{AppendError, Place, Record, Sheet};
 use crate::embedded::books::write_effects;
@@ -142,7 +142,11 @@ impl Writer {
                 asked.fail(error.clone());
                 continue;
             }
-            let db = self.database()?;
+            self.stay_open(made)?;
+            if !asked.knows_young() {
+                self.make_rows(&made.redo)?;
+            }
+            let db = opened(&self.db)?;
             let before = made.redo.len();
             let place = place_of(&**asked, made.sheet.as_ref());
             let mut turn = Turn {
@@ -152,6 +156,8 @@ impl Writer {
                 effects: Effects::default(),
                 epochs: &self.epochs,
                 redo: &mut made.redo,
+                young: &mut self.young,
+                journal_only: false,
             };
             if asked.apply(&mut turn) {
                 let effects = turn.effects;
@@ -162,15 +168,31 @@ impl Writer {
                 }
                 continue;
             }
-            // What a failed order has done of itself goes, or all when SQLite gave the transaction up.
+            // What a failed order has done of itself goes.
             let wrote = made.redo.len() > before;
             made.redo.truncate(before);
-            let lost = made.sheet.is_some() && db.is_autocommit();
-            if wrote || lost {
+            if wrote || self.young.is_torn() {
                 self.begin_anew(&made.redo)?;
             }
         }
+        self.stay_open(made)
+    }
+
+    /// SQLite gives a transaction up when the disk fails, also for a question, and whoever asked may
+    /// not tell.
+    fn stay_open(&mut self, made: &Made) -> Result<(), StoreError> {
+        let needed = made.sheet.is_some() || self.is_ahead();
+        if needed && opened(&self.db)?.is_autocommit() {
+            return self.begin_anew(&made.redo);
+        }
         Ok(())
+    }
+
+    /// Messages without rows get theirs.
+    fn make_rows(&mut self, made: &Redo) -> Result<(), StoreError> {
+        let written = self.young.make_all_rows(opened(&self.db)?);
+        // A transaction that begins anew has them all.
+        written.or_else(|_| self.begin_anew(made))
     }
 
     /// Makes the turn last.
