@@ -28,6 +28,10 @@ use clap::error::ErrorKind;
 use failure::{Failure, code};
 use output::Output;
 
+/// Messages are made by one thread and let go by another, thousands a second.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
