@@ -56,6 +56,7 @@ mod thread;
 mod turn;
 mod turns;
 mod upgrade;
+mod without_rows;
 mod writer;
 mod young;
 
