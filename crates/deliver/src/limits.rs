@@ -34,6 +34,9 @@ pub const STOP_WAIT: Duration = Duration::from_secs(10);
 pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// The longest pause after a failure of our own store.
 pub const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The longest pause before outcomes that could not be recorded are told to the store again. It is short: what
+/// the next hosts have taken would be sent again after a crash.
+pub const RECORD_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Failures of our own store for one recipient before it leaves the front of the queue and comes
 /// back by the schedule, like mail for a server that is down.
 pub const LOCAL_TRIES_MAX: u32 = 8;

@@ -7,7 +7,7 @@ use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
 use tokio::sync::{mpsc, watch};
 
 use crate::fate;
-use crate::limits::{RECORD_AT_ONCE, RECORD_OCTETS_MAX};
+use crate::limits::{RECORD_AT_ONCE, RECORD_OCTETS_MAX, RECORD_PAUSE_MAX};
 use crate::outcome::Told;
 use crate::patience;
 use crate::shared::Shared;
@@ -83,7 +83,8 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                         return self.shared.let_go(dues.iter());
                     }
                     tracing::warn!(%error, "outcomes cannot be recorded: deliveries wait");
-                    let until = self.shared.clock.now() + patience::pause(failures);
+                    let pause = patience::doubled(failures, RECORD_PAUSE_MAX);
+                    let until = self.shared.clock.now() + pause;
                     self.shared.clock.sleep_until(until).await;
                 }
             }
