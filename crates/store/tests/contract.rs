@@ -120,6 +120,7 @@ each_backend!(
     a_failed_recipient_owes_a_bounce in leaving,
     mail_for_a_removed_account_is_not_lost in leaving,
     a_delivery_after_the_removal_is_written_down in leaving,
+    a_removal_tells_of_an_attempt_under_way in leaving,
     whoever_was_not_asked_is_no_attempt in leaving,
     results_of_a_lost_lease_do_not_count in leasing,
     a_renewed_lease_keeps_its_epoch in leasing,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mailtypes::{EnhancedCode, Status};
 use store::{
-    Action, Attempt, Destination, EventKind, Lane, LocalOutcome, Outcome, RecipientState,
+    Action, Attempt, Begun, Destination, EventKind, Lane, LocalOutcome, Outcome, RecipientState,
     Selection, Shape, Store,
 };
 
@@ -270,6 +270,29 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
 
 fn other_status(text: &str) -> Status {
     Status::new(EnhancedCode::new(4, 4, 1), text)
+}
+
+pub(crate) async fn a_removal_tells_of_an_attempt_under_way(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let [waits, in_hand] = [
+        accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await,
+        accept(&store, b"y", &[("x@far.example", Destination::Remote)]).await,
+    ];
+    let begun = store.begin(&held, vec![(in_hand, 0)], false).await;
+    assert_eq!(begun, Ok(vec![Begun::Go]));
+    for (id, told) in [(waits, false), (in_hand, true)] {
+        let removed = store.operate(Action::Remove, id, None, "root").await;
+        assert_eq!(removed, Ok(1));
+        let story = store.story(id).await.unwrap().unwrap();
+        let [removed] = &story.events[..] else {
+            panic!("{:?}", story.events);
+        };
+        assert_eq!(removed.kind, EventKind::Removed);
+        assert!(removed.detail.starts_with("by root"));
+        let under_way = removed.detail.contains("an attempt was under way");
+        assert_eq!(under_way, told, "{}", removed.detail);
+    }
 }
 
 pub(crate) async fn a_delivery_after_the_removal_is_written_down(backend: impl Backend) {

@@ -91,7 +91,10 @@ impl Operate {
     }
 
     fn remove(&self, turn: &mut Turn<'_>, n: u32) -> rusqlite::Result<()> {
-        let detail = self.detail();
+        let mut detail = self.detail();
+        if self.is_in_hand(turn, n)? {
+            detail.push_str(UNDER_WAY);
+        }
         turn.note(self.item, Some(n), EventKind::Removed, None, &detail)?;
         let released = turn.end(self.item, n, RecipientState::Removed, None, 0)?;
         let released = released.as_deref().and_then(Spans::decode);
@@ -99,6 +102,15 @@ impl Operate {
             turn.refer(body, -1)?;
         }
         Ok(())
+    }
+
+    /// Whether an attempt has begun of which nobody has said how it ended.
+    fn is_in_hand(&self, turn: &Turn<'_>, n: u32) -> rusqlite::Result<bool> {
+        turn.db
+            .prepare_cached(
+                "SELECT 1 FROM recipient WHERE item = ? AND n = ? AND hands IS NOT NULL",
+            )?
+            .exists(params![self.item.as_i64(), n])
     }
 
     fn in_state(&self, turn: &Turn<'_>, states: &[RecipientState]) -> rusqlite::Result<Vec<u32>> {
@@ -132,6 +144,9 @@ impl Operate {
         }
     }
 }
+
+/// The next host may have the message already, and what it says is not waited for.
+const UNDER_WAY: &str = "; an attempt was under way: the message may arrive all the same";
 
 fn count(list: &[u32]) -> u32 {
     u32::try_from(list.len()).unwrap_or(u32::MAX)
