@@ -10,7 +10,7 @@ use mailtypes::ItemId;
 use rusqlite::Connection;
 
 use super::effects::Effects;
-use super::journal::pieces;
+use super::journal::pieces::{self, ReplayError};
 use super::journal::redo::Redo;
 use crate::body_log::Place;
 use crate::item::Due;
@@ -67,22 +67,26 @@ impl Young {
 
     /// Makes the rows of a message, if it has none.
     pub(crate) fn make_rows(&mut self, db: &Connection, item: ItemId) -> Result<(), StoreError> {
-        let Some(message) = self.messages.remove(&item) else {
-            return Ok(());
-        };
-        self.torn = true;
-        pieces::replay(db, message.redo.as_octets(), &mut Effects::default())?;
-        self.torn = false;
-        Ok(())
+        self.make(item, |octets| {
+            pieces::replay(db, octets, &mut Effects::default())
+        })
     }
 
     /// Makes the rows that a message keeps that has been delivered.
     pub(crate) fn make_ended(&mut self, db: &Connection, item: ItemId) -> Result<(), StoreError> {
+        self.make(item, |octets| entries::make_ended(db, octets))
+    }
+
+    fn make(
+        &mut self,
+        item: ItemId,
+        how: impl FnOnce(&[u8]) -> Result<(), ReplayError>,
+    ) -> Result<(), StoreError> {
         let Some(message) = self.messages.remove(&item) else {
             return Ok(());
         };
         self.torn = true;
-        entries::make_ended(db, message.redo.as_octets())?;
+        how(message.redo.as_octets())?;
         self.torn = false;
         Ok(())
     }

@@ -6,10 +6,6 @@ use crate::embedded::turn::Turn;
 use crate::limits::TURN_OCTETS_MAX;
 use crate::{Attempt, Begun, Outcome, RecipientState};
 
-async fn state(rig: &Rig, id: ItemId) -> RecipientState {
-    rig.store.story(id).await.unwrap().unwrap().recipients[0].state
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_life_that_no_commit_has_seen_is_repeated() {
     for power in [false, true] {
@@ -60,7 +56,7 @@ async fn a_whole_life_that_no_commit_has_seen_is_repeated() {
             (gone, RecipientState::Delivered),
             (open, RecipientState::Queued),
         ] {
-            assert_eq!(state(&rig, id).await, expected, "{id}");
+            assert_eq!(rig.state(id).await, expected, "{id}");
         }
         let mail = rig
             .store
@@ -98,7 +94,7 @@ async fn a_commit_that_fails_takes_nothing_back() {
     rig.store.inner.writer.carry_out(break_it).await.unwrap();
     // Whoever asks wants a commit; it fails, and the database is opened anew.
     let _ = rig.store.story(first).await;
-    assert_eq!(state(&rig, first).await, RecipientState::Queued);
+    assert_eq!(rig.state(first).await, RecipientState::Queued);
     rig.accept(b"second").await;
     assert_eq!(rig.read(first).await.unwrap(), b"first");
     rig.assert_clean().await;
@@ -266,7 +262,7 @@ async fn what_no_commit_has_yet_is_opened_as_it_is() {
     // A reader that takes its time outlasts the commit.
     let id = rig.accept(&body).await;
     let slow = rig.store.open_final(id).await.unwrap().unwrap();
-    assert_eq!(state(&rig, id).await, RecipientState::Queued);
+    assert_eq!(rig.state(id).await, RecipientState::Queued);
     assert!(!rig.store.is_ahead());
     assert_eq!(slow.read_all().await.unwrap(), body);
     let nothing = ItemId::from_i64(1).unwrap();

@@ -190,14 +190,9 @@ async fn goes_on_as_if_nothing_had_happened(rig: Rig, lease: &Lease, id: ItemId)
     rig.store.record(lease, vec![attempt]).await.unwrap();
     let later = rig.accept(b"later").await;
     let rig = rig.crash(true);
-    assert_eq!(state(&rig, id).await, RecipientState::Delivered);
+    assert_eq!(rig.state(id).await, RecipientState::Delivered);
     assert_eq!(rig.read(later).await.unwrap(), b"later");
     rig.assert_clean().await;
-}
-
-async fn state(rig: &Rig, id: ItemId) -> RecipientState {
-    let view = rig.store.story(id).await.unwrap().unwrap();
-    view.recipients[0].state
 }
 
 #[tokio::test]

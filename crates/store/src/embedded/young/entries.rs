@@ -10,11 +10,12 @@ use crate::spans::Spans;
 /// Makes the rows that are left in the end of a message that has been delivered: the same as if each
 /// statement were carried out.
 pub(super) fn make_ended(db: &Connection, octets: &[u8]) -> Result<(), ReplayError> {
-    let (mut end, mut closed) = (Vec::new(), Vec::new());
-    for piece in pieces(octets) {
-        match piece? {
-            Piece::Write(Write::EndRecipient, values) => end = values,
-            Piece::Write(Write::CloseOne, values) => closed = values,
+    let pieces: Vec<_> = pieces(octets).collect::<Result<_, _>>()?;
+    let (mut end, mut closed) = (Vec::new(), None);
+    for piece in &pieces {
+        match piece {
+            Piece::Write(Write::EndRecipient, values) => end.extend(values.iter().take(3)),
+            Piece::Write(Write::CloseOne, values) => closed = values.first().copied(),
             Piece::Write(
                 Write::AddBody
                 | Write::AddItem
@@ -29,17 +30,17 @@ pub(super) fn make_ended(db: &Connection, octets: &[u8]) -> Result<(), ReplayErr
             _ => return pieces::replay(db, octets, &mut Effects::default()),
         }
     }
-    for piece in pieces(octets) {
-        let Piece::Write(write, mut values) = piece? else {
+    for piece in pieces {
+        let Piece::Write(write, mut values) = piece else {
             continue;
         };
         match write {
             Write::AddItem => {
-                values.extend(closed.first());
+                values.extend(closed);
                 carry_out(db, ADD_ENDED, &values)?;
             }
             Write::AddRecipient => {
-                values.extend(end.iter().take(3));
+                values.extend(&end);
                 carry_out(db, ADD_DELIVERED, &values)?;
             }
             Write::AddMention | Write::AddHistory => carry_out(db, write.sql(), &values)?,
