@@ -5,7 +5,7 @@
 use anyhow::Context;
 
 use super::form::Form;
-use super::load::{self, Load};
+use super::load::{self, Load, Pace};
 use super::peer::{self, Peer};
 use super::table::{self, Row, Sample};
 use super::{SETTLE_MAX, empty_folder, postfix, postrider};
@@ -13,12 +13,10 @@ use super::{SETTLE_MAX, empty_folder, postfix, postrider};
 /// Prints a table for `docs/benchmarks.md`.
 pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let folder = empty_folder()?;
-    let mut peers = vec![
-        peer::sink()?,
-        postrider::relaying(&folder, form, peer::free_port()?)?.peer,
-    ];
+    let ours = postrider::relaying(&folder, form, peer::free_port()?)?.peer;
+    let mut peers = vec![(peer::sink()?, Pace::Fast), (ours, Pace::Fast)];
     match postfix::start(&folder, peer::free_port()?, postfix::PROCESSES) {
-        Ok(postfix) => peers.push(postfix),
+        Ok(postfix) => peers.push((postfix, Pace::Slow)),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
     let rounds = form.choose(super::ROUNDS, 1);
@@ -27,16 +25,16 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
         println!("{load}, {} messages, {rounds} rounds", load.messages);
         rows.push(measure(&load, &peers, rounds)?);
     }
-    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
+    let names: Vec<&str> = peers.iter().map(|(peer, _)| peer.name).collect();
     println!("\n{}", table::render("accepted/s", &names, &rows));
     Ok(true)
 }
 
-fn measure(load: &Load, peers: &[Peer], rounds: usize) -> anyhow::Result<Row> {
+fn measure(load: &Load, peers: &[(Peer, Pace)], rounds: usize) -> anyhow::Result<Row> {
     let mut results = vec![Vec::new(); peers.len()];
     for _ in 0..rounds {
-        for (peer, samples) in peers.iter().zip(&mut results) {
-            samples.push(sample(load, peer)?);
+        for ((peer, pace), samples) in peers.iter().zip(&mut results) {
+            samples.push(sample(&load.for_pace(*pace), peer)?);
         }
     }
     Ok(Row {

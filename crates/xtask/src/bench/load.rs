@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::form::Form;
 use crate::{lab, process};
 
-/// Bounded in count, so that a fast and a slow peer do the same work.
+/// Bounded in count. A slow peer is sent fewer, so that a round takes some seconds for each.
 #[derive(Debug, Clone)]
 pub(super) struct Load {
     pub(super) sessions: u32,
@@ -26,7 +26,26 @@ pub(super) enum Connections {
     Kept,
 }
 
+/// How fast a peer is, roughly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    Slow,
+    Fast,
+}
+
 impl Load {
+    /// The same, as much as a peer of that pace is sent.
+    pub(super) fn for_pace(&self, pace: Pace) -> Self {
+        let times = match pace {
+            Pace::Slow => 1,
+            Pace::Fast => FAST_TIMES,
+        };
+        Self {
+            messages: self.messages * times,
+            ..self.clone()
+        }
+    }
+
     /// How long the generator took until the last message had its 250.
     pub(super) fn send(&self, port: u16, to: &str) -> anyhow::Result<Duration> {
         let mut source = lab::command("smtp-source")?;
@@ -104,3 +123,5 @@ impl fmt::Display for Connections {
 const OCTETS_MAX: u64 = 100 * 1024 * 1024;
 /// And in messages.
 const MESSAGES_MAX: u64 = 4_000;
+/// So much more for whoever is fast: four thousand would be over in less than a second.
+const FAST_TIMES: u64 = 4;

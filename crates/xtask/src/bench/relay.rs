@@ -1,29 +1,33 @@
 //! `cargo xtask bench relay`: from `smtp-source` through a server to `smtp-sink`, until the last message
 //! has arrived there. The ceiling is the generator straight into the sink.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anyhow::Context;
 
 use super::form::Form;
-use super::load::{self, Connections, Load};
+use super::load::{self, Connections, Load, Pace};
 use super::peer::{self, Peer};
 use super::table::{self, Row, Sample};
 use super::usage::{self, Usage};
-use super::{ROUNDS, SETTLE_MAX, empty_folder, postfix, postrider};
+use super::{ROUNDS, SETTLE_MAX, arrivals, empty_folder, postfix, postrider};
 use crate::process;
 
-/// How long the last message may take after the generator is done.
-const ARRIVAL_MAX: Duration = Duration::from_secs(120);
+/// How long the sink may take until it greets.
+const GREETING_MAX: Duration = Duration::from_secs(20);
+/// Between two looks at what the sink has counted.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A server and the port to which it passes mail on; without a server, the ceiling.
 struct Way {
     name: &'static str,
     server: Option<Peer>,
     next: u16,
+    pace: Pace,
 }
 
 /// Prints a table for `docs/benchmarks.md`.
@@ -35,11 +39,13 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
             name: "(no server)",
             server: None,
             next: peer::free_port()?,
+            pace: Pace::Fast,
         },
         Way {
             name: "Postrider",
             server: Some(postrider::relaying(&folder, form, ours)?.peer),
             next: ours,
+            pace: Pace::Fast,
         },
     ];
     match postfix::start(&folder, theirs, postfix::PROCESSES) {
@@ -47,6 +53,7 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
             name: "Postfix",
             server: Some(postfix),
             next: theirs,
+            pace: Pace::Slow,
         }),
         Err(error) => println!("WITHOUT Postfix: {error:#}"),
     }
@@ -57,8 +64,8 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
         let mut results = vec![Vec::new(); ways.len()];
         for _ in 0..rounds {
             for (way, samples) in ways.iter().zip(&mut results) {
-                let sample = sample(&load, way).with_context(|| format!("through {}", way.name))?;
-                samples.push(sample);
+                let sample = sample(&load.for_pace(way.pace), way);
+                samples.push(sample.with_context(|| format!("through {}", way.name))?);
             }
         }
         let label = load.to_string();
@@ -125,73 +132,83 @@ fn sample(load: &Load, way: &Way) -> anyhow::Result<Sample> {
     ))
 }
 
-/// An `smtp-sink`, and the word that it has all.
+/// An `smtp-sink` that counts into a file: whoever read along would take part in the load.
 struct Sink {
     process: Child,
-    all: Receiver<()>,
+    messages: u64,
+    path: PathBuf,
+    counters: File,
 }
 
 impl Sink {
     fn start(port: u16, messages: u64) -> anyhow::Result<Self> {
-        // Counters on its stdout.
-        let mut process = peer::sink_command(port, &["-c"])?
+        let folder = process::target_folder().join("tmp");
+        std::fs::create_dir_all(&folder).context("creating target/tmp")?;
+        let path = folder.join(format!("sink-{port}"));
+        let output = File::create(&path).context("creating the counters of smtp-sink")?;
+        let counters = File::open(&path).context("opening the counters of smtp-sink")?;
+        let process = peer::sink_command(port, &["-c"])?
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(output)
             .spawn()
             .context("starting smtp-sink")?;
-        let counters = process.stdout.take().context("smtp-sink has no output")?;
-        let (has_all, all) = mpsc::channel();
-        std::thread::spawn(move || {
-            if count(counters, messages) {
-                // Nobody may be waiting any more.
-                let _ = has_all.send(());
-            }
-        });
-        let sink = Self { process, all };
+        let sink = Self {
+            process,
+            messages,
+            path,
+            counters,
+        };
         let start = process::now();
         while !peer::greets(port) {
-            anyhow::ensure!(start.elapsed() < ARRIVAL_MAX, "smtp-sink does not greet");
+            anyhow::ensure!(start.elapsed() < GREETING_MAX, "smtp-sink does not greet");
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(sink)
     }
 
     fn wait(&self) -> anyhow::Result<()> {
-        let all = self.all.recv_timeout(ARRIVAL_MAX);
-        all.context("not all messages have arrived at smtp-sink")
+        let all = usize::try_from(self.messages)?;
+        arrivals::wait_for(all, LOOK_EVERY, || self.count().unwrap_or(0)).context("at smtp-sink")
+    }
+
+    fn count(&self) -> Option<usize> {
+        let len = self.counters.metadata().ok()?.len();
+        let mut end = [0; 128];
+        let from = len.saturating_sub(end.len() as u64);
+        let got = self.counters.read_at(&mut end, from).ok()?;
+        counted(&end[..got])
     }
 }
 
-/// Reads `sess=… quit=… mesg=…`, each time with a CR behind it, until there are so many messages.
-fn count(counters: impl Read, messages: u64) -> bool {
-    for line in BufReader::new(counters).split(b'\r') {
-        let Ok(line) = line else { break };
-        let line = String::from_utf8_lossy(&line);
-        let seen = line
-            .rsplit_once("mesg=")
-            .and_then(|(_, n)| n.trim().parse().ok());
-        if seen.is_some_and(|seen: u64| seen >= messages) {
-            return true;
-        }
-    }
-    false
+/// The messages in the last of `sess=… quit=… mesg=…`, each with a CR behind it.
+fn counted(told: &[u8]) -> Option<usize> {
+    let told = String::from_utf8_lossy(told);
+    let (whole, _) = told.rsplit_once('\r')?;
+    let (_, count) = whole.rsplit_once("mesg=")?;
+    count.trim().parse().ok()
 }
 
 impl Drop for Sink {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::count;
+    use super::counted;
 
     #[test]
     fn the_sink_counts() {
-        let told = b"sess=1 quit=0 mesg=1\rsess=1 quit=0 mesg=2\r";
-        assert!(count(&told[..], 2));
-        assert!(!count(&told[..], 3));
+        assert_eq!(counted(b""), None);
+        assert_eq!(counted(b"sess=1 quit=0 mesg=1"), None);
+        let told = b"esg=1\rsess=1 quit=0 mesg=7\rsess=1 quit=0 mesg=1";
+        assert_eq!(counted(told), Some(7));
+        assert_eq!(
+            counted(b"sess=1 quit=0 mesg=1\rsess=1 quit=0 mesg=12\r"),
+            Some(12)
+        );
     }
 }
