@@ -1,10 +1,13 @@
 //! Domain names as mail uses them.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A domain in lower-case A-label form without the final dot. RFC 5321 §2.3.5, RFC 5890 §2.3.2.1
+///
+/// Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Domain(Box<str>);
+pub struct Domain(Arc<str>);
 
 impl Domain {
     /// The only way in: whoever holds a `Domain` holds a valid one.
@@ -25,7 +28,7 @@ impl Domain {
             return Err(BadDomain::TooLong);
         }
         ascii.split('.').try_for_each(check_label)?;
-        Ok(Self(ascii.into_boxed_str()))
+        Ok(Self(ascii.into()))
     }
 
     /// The name, lower case, without a final dot.

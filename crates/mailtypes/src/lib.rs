@@ -15,7 +15,7 @@ mod secret;
 mod status;
 mod timestamp;
 
-pub use address_literal::{AddressLiteral, BadLiteral};
+pub use address_literal::{AddressLiteral, BadLiteral, IpText};
 pub use domain::{BadDomain, Domain};
 pub use envelope::{BodyType, Envelope, Protocol};
 pub use id::{BadId, ItemId, Shard};

@@ -1,14 +1,15 @@
 //! Mailboxes: a local part at a host.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{AddressLiteral, BadDomain, BadLiteral, Domain};
 
 /// The part before the `@`, held without quotes. RFC 5321 §4.1.2
 ///
-/// Compares as written: only the host that owns it may decide that case does not matter.
+/// Compares as written: only the host that owns it may decide that case does not matter. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalPart(Box<str>);
+pub struct LocalPart(Arc<str>);
 
 impl LocalPart {
     /// Takes a Dot-string or a Quoted-string.
@@ -20,7 +21,7 @@ impl LocalPart {
         if text.len() > LOCAL_PART_LEN_MAX {
             return Err(BadMailbox::LocalPartTooLong);
         }
-        Ok(Self(content.into_boxed_str()))
+        Ok(Self(content.into()))
     }
 
     /// The content, without quotes and backslashes.
@@ -109,7 +110,7 @@ impl Mailbox {
     /// The same address with its local part in lower case: what our own directory compares.
     #[must_use]
     pub fn folded(&self) -> Self {
-        let local = LocalPart(self.local.0.to_lowercase().into_boxed_str());
+        let local = LocalPart(self.local.0.to_lowercase().into());
         Self {
             local,
             host: self.host.clone(),
@@ -182,13 +183,19 @@ fn check_dot_string(text: &str) -> Result<(), BadMailbox> {
     if text.is_empty() {
         return Err(BadMailbox::EmptyLocalPart);
     }
-    if text.split('.').any(str::is_empty) {
-        return Err(BadMailbox::Dots);
+    let (mut after_dot, mut all_atext) = (true, true);
+    for byte in text.bytes() {
+        let is_dot = byte == b'.';
+        if is_dot && after_dot {
+            return Err(BadMailbox::Dots);
+        }
+        after_dot = is_dot;
+        all_atext &= is_dot || is_atext(byte);
     }
-    if text.bytes().all(|b| b == b'.' || is_atext(b)) {
-        Ok(())
-    } else {
-        Err(BadMailbox::Character)
+    match (after_dot, all_atext) {
+        (true, _) => Err(BadMailbox::Dots),
+        (false, false) => Err(BadMailbox::Character),
+        (false, true) => Ok(()),
     }
 }
 
@@ -212,7 +219,9 @@ fn unquote(quoted: &str) -> Result<String, BadMailbox> {
 
 /// RFC 5322 §3.2.3
 fn is_atext(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/'
+        | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~')
 }
 
 /// RFC 5321 §4.5.3.1.1
@@ -250,6 +259,10 @@ mod tests {
             ("@example.org", BadMailbox::EmptyLocalPart),
             (".a@example.org", BadMailbox::Dots),
             ("a..b@example.org", BadMailbox::Dots),
+            ("a.@example.org", BadMailbox::Dots),
+            (".@example.org", BadMailbox::Dots),
+            ("a b..c@example.org", BadMailbox::Dots),
+            ("a b.@example.org", BadMailbox::Dots),
             ("a b@example.org", BadMailbox::Character),
             ("ä@example.org", BadMailbox::Character),
             (r#""a@example.org"#, BadMailbox::Quotes),

@@ -25,18 +25,26 @@ impl EnhancedCode {
 
     /// Takes the form `5.1.1`.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.');
-        let code = Self {
-            class: parts
-                .next()?
-                .parse()
-                .ok()
-                .filter(|class| matches!(class, 2 | 4 | 5))?,
-            subject: parts.next()?.parse().ok().filter(|n| *n < 1000)?,
-            detail: parts.next()?.parse().ok().filter(|n| *n < 1000)?,
+        let (class, rest) = match text.as_bytes() {
+            [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (class - b'0', rest),
+            _ => return None,
         };
-        parts.next().is_none().then_some(code)
+        let (subject, rest) = number(rest)?;
+        let (detail, rest) = number(rest.strip_prefix(b".")?)?;
+        rest.is_empty().then_some(Self {
+            class,
+            subject,
+            detail,
+        })
     }
+}
+
+/// One to three digits in front, and what stands behind them. RFC 3463 §2
+fn number(text: &[u8]) -> Option<(u16, &[u8])> {
+    let digits = text.iter().take_while(|octet| octet.is_ascii_digit());
+    let (digits, rest) = text.split_at(digits.count());
+    let add = |number, digit: &u8| number * 10 + u16::from(digit - b'0');
+    matches!(digits.len(), 1..=3).then(|| (digits.iter().fold(0, add), rest))
 }
 
 impl fmt::Display for EnhancedCode {
@@ -97,7 +105,25 @@ mod tests {
         }
         let longest = EnhancedCode::new(u8::MAX, u16::MAX, u16::MAX);
         assert_eq!(longest.to_string(), "255.65535.65535");
-        for text in ["", "5.1", "3.1.1", "5.1.1.1", "5.1000.1", "5.x.1"] {
+        for text in [
+            "",
+            "5",
+            "5.",
+            "5.1",
+            "5.1.",
+            "3.1.1",
+            "25.1.1",
+            "5.1.1.1",
+            "5.1000.1",
+            "5.1.1000",
+            "5.x.1",
+            "5.1.x",
+            "5..1",
+            "5.+1.1",
+            ".5.1.1",
+            "5.1.1 ",
+            "5.65537.1",
+        ] {
             assert_eq!(EnhancedCode::parse(text), None, "{text}");
         }
     }
