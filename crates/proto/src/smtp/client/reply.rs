@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use mailtypes::EnhancedCode;
 use memchr::memchr;
@@ -11,12 +12,12 @@ use crate::smtp::limits::{
     SERVER_REPLY_TEXT_KEPT,
 };
 
-/// A reply of a server: bounded, and printable whatever the server sent.
+/// A reply of a server: bounded, and printable whatever the server sent. Clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerReply {
     code: u16,
     enhanced: Option<EnhancedCode>,
-    lines: Vec<String>,
+    lines: Arc<[String]>,
 }
 
 impl ServerReply {
@@ -74,10 +75,18 @@ impl FromStr for ServerReply {
 #[derive(Debug, Default)]
 pub(super) struct ReplyReader {
     line: Vec<u8>,
-    reply: Option<ServerReply>,
+    reply: Option<Begun>,
     lines: usize,
     /// Octets of text kept so far.
     kept: usize,
+}
+
+/// A reply of which a line is there.
+#[derive(Debug)]
+struct Begun {
+    code: u16,
+    enhanced: Option<EnhancedCode>,
+    lines: Vec<String>,
 }
 
 impl ReplyReader {
@@ -124,7 +133,7 @@ impl ReplyReader {
             return Err("a reply without end".to_owned());
         }
         let (code, last, text) = parsed;
-        let reply = self.reply.get_or_insert_with(|| ServerReply {
+        let reply = self.reply.get_or_insert_with(|| Begun {
             code,
             enhanced: enhanced(code, text).map(|(code, _)| code),
             lines: Vec::new(),
@@ -146,7 +155,11 @@ impl ReplyReader {
             return Ok(None);
         }
         (self.lines, self.kept) = (0, 0);
-        Ok(self.reply.take())
+        Ok(self.reply.take().map(|begun| ServerReply {
+            code: begun.code,
+            enhanced: begun.enhanced,
+            lines: begun.lines.into(),
+        }))
     }
 }
 
@@ -179,12 +192,17 @@ fn enhanced(code: u16, text: &[u8]) -> Option<(EnhancedCode, &[u8])> {
 fn printable(octets: &[u8], len_max: usize) -> String {
     let octets = &octets[..octets.len().min(len_max)];
     let text = String::from_utf8_lossy(octets);
-    if !text.contains(char::is_control) {
+    if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return text.into_owned();
     }
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    let plain = |c: char| if c.is_control() || turns(c) { '?' } else { c };
+    text.chars().map(plain).collect()
+}
+
+/// Whether a character changes the order in which others are shown: a line of the log could be made to
+/// look like another one. UAX #9 §2
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -278,6 +296,10 @@ mod tests {
             panic!("one reply");
         };
         assert_eq!(reply, "550 a?b\u{fffd}c?d");
+        check(
+            "550 \u{202e}ko 052\u{2069} \u{f6}\u{200f}\u{5d0}\r\n",
+            &["550 ?ko 052? \u{f6}?\u{5d0}"],
+        );
     }
 
     proptest! {

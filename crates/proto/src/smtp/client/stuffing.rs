@@ -27,37 +27,41 @@ impl Stuffing {
         }
     }
 
-    /// Appends a piece as it goes over the wire.
+    /// Appends a piece as it goes over the wire: whole runs of lines, up to where a dot comes in between.
     // RFC 5321 §2.3.8: a bare CR or LF must not be sent.
-    pub(super) fn push(&mut self, mut rest: &[u8], out: &mut Vec<u8>) -> Result<(), BareLineEnd> {
-        while !rest.is_empty() {
-            if self.last == Last::Cr {
-                if rest[0] != b'\n' {
-                    return Err(BareLineEnd);
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), BareLineEnd> {
+        let (mut at, mut copied) = (0, 0);
+        while let Some(&octet) = piece.get(at) {
+            match (self.last, octet) {
+                (Last::Cr, b'\n') => {
+                    self.last = Last::LineEnd;
+                    at += 1;
+                    continue;
                 }
-                out.push(b'\n');
-                self.last = Last::LineEnd;
-                rest = &rest[1..];
-                continue;
+                (Last::Cr, _) => return Err(BareLineEnd),
+                (Last::LineEnd, b'.') => {
+                    out.extend_from_slice(&piece[copied..at]);
+                    out.push(b'.');
+                    copied = at;
+                }
+                _ => {}
             }
-            if self.last == Last::LineEnd && rest[0] == b'.' {
-                out.push(b'.');
-            }
+            let rest = &piece[at..];
             let end = memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-            out.extend_from_slice(&rest[..end]);
             if end > 0 {
                 self.last = Last::Other;
             }
-            match rest.get(end) {
-                None => return Ok(()),
+            at += end;
+            match piece.get(at) {
+                None => break,
                 Some(b'\n') => return Err(BareLineEnd),
                 Some(_) => {
-                    out.push(b'\r');
                     self.last = Last::Cr;
-                    rest = &rest[end + 1..];
+                    at += 1;
                 }
             }
         }
+        out.extend_from_slice(&piece[copied..]);
         Ok(())
     }
 
@@ -105,6 +109,10 @@ mod tests {
         check(".\r\n", Some("..\r\n.\r\n"));
         check("..a.\r\n.b\r\n", Some("...a.\r\n..b\r\n.\r\n"));
         check("\r\n.\r\n", Some("\r\n..\r\n.\r\n"));
+        check(
+            "a\r\n.\r\n.b\r\nc.\r\n",
+            Some("a\r\n..\r\n..b\r\nc.\r\n.\r\n"),
+        );
     }
 
     #[test]
