@@ -61,12 +61,18 @@ impl<S: Store, R, D> Recorder<S, R, D> {
 
     async fn record(&mut self, made: Vec<(Due, Attempt)>) {
         let (dues, attempts): (Vec<Due>, Vec<Attempt>) = made.into_iter().unzip();
+        let attempts: Arc<[Attempt]> = attempts.into();
         let mut failures = 0;
         loop {
             let Some(lease) = self.leases.borrow_and_update().clone() else {
                 return self.shared.let_go(dues.iter());
             };
-            match self.shared.store.record(&lease, attempts.clone()).await {
+            match self
+                .shared
+                .store
+                .record(&lease, Arc::clone(&attempts))
+                .await
+            {
                 Ok(()) => return self.recorded(&dues, &attempts),
                 Err(StoreError::Closed) => return self.shared.let_go(dues.iter()),
                 Err(StoreError::LeaseLost) => {

@@ -1,6 +1,7 @@
 //! The contract that every backend keeps.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mailtypes::{Host, ItemId, Mailbox};
@@ -102,7 +103,7 @@ pub trait Store: Clone + Send + Sync + 'static {
     fn record(
         &self,
         lease: &Lease,
-        attempts: Vec<Attempt>,
+        attempts: impl Into<Arc<[Attempt]>> + Send,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Accepts a report to the sender and writes down whom it is about, in one transaction.

@@ -314,6 +314,7 @@ impl Embedded {
             doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
             ahead,
+            room: journal::redo::Redo::default(),
             young: young::Young::default(),
         };
         let writer = start::writer(&options, &path, writer)?;

@@ -167,7 +167,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 
     fn told(&mut self, trail: &mut Trail) {
         let unkept = self.machine.trail_left_out();
-        trail.said(&self.machine.take_trail(), unkept);
+        trail.said(self.machine.take_trail(), unkept);
     }
 
     async fn send_body(&mut self, mark: &str, source: &mut Source) -> Result<(), store::ReadError> {

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use mailtypes::dns::{Answer, DnsError, Question};
-use mailtypes::{Mailbox, Timestamp};
+use mailtypes::{IpText, Mailbox, Timestamp};
 use proto::smtp::client::{Exchange, RecipientAnswer, ServerReply, SessionRefusal, Stage};
 use serde::{Deserialize, Serialize};
 
@@ -128,7 +128,7 @@ impl Trail {
         let line = DnsLine {
             question: question.to_string(),
             answer: match answer {
-                Ok(answer) => shortened(&answer.to_string(), TRAIL_REPLY_LEN_MAX),
+                Ok(answer) => shortened(answer.to_string(), TRAIL_REPLY_LEN_MAX),
                 Err(error) => error.to_string(),
             },
             ms: millis(began, now),
@@ -156,7 +156,7 @@ impl Trail {
         }
         self.hosts.push(HostLine {
             name: name.to_owned(),
-            address: address.to_string(),
+            address: written(address),
             preference,
             kept,
             connect_ms: None,
@@ -183,7 +183,7 @@ impl Trail {
     }
 
     /// What the host tried last said; `unkept` are replies that nobody has kept.
-    pub(crate) fn said(&mut self, exchanges: &[Exchange], unkept: u64) {
+    pub(crate) fn said(&mut self, exchanges: Vec<Exchange>, unkept: u64) {
         self.left_out += unkept;
         if let Some(phases) = &self.phases {
             exchanges.iter().for_each(|exchange| phases.said(exchange));
@@ -192,10 +192,10 @@ impl Trail {
             return;
         };
         for exchange in exchanges {
-            let reply = exchange.reply.as_ref().map(ToString::to_string);
+            let reply = exchange.reply.map(|reply| reply.to_string());
             let line = SaidLine {
-                to: shortened(&exchange.command, TRAIL_REPLY_LEN_MAX),
-                reply: reply.map(|reply| shortened(&reply, TRAIL_REPLY_LEN_MAX)),
+                to: shortened(exchange.command, TRAIL_REPLY_LEN_MAX),
+                reply: reply.map(|reply| shortened(reply, TRAIL_REPLY_LEN_MAX)),
                 ms: millis(exchange.began, exchange.ended),
             };
             // What is said of one recipient is kept with that one: it costs the others nothing.
@@ -232,7 +232,7 @@ impl Trail {
 
     fn blame_host(&mut self, stage: Stage, reply: Option<&ServerReply>) {
         let reply = reply.map_or_else(String::new, |reply| {
-            shortened(&reply.to_string(), BLAMED_LEN_MAX)
+            shortened(reply.to_string(), BLAMED_LEN_MAX)
         });
         self.blamed = self.hosts.last().map(|host| {
             let ip = host.address.parse::<SocketAddr>().ok().map(|at| at.ip());
@@ -277,9 +277,9 @@ impl SaidLine {
 }
 
 /// A text of at most `max` octets, and how many more there were.
-fn shortened(text: &str, max: usize) -> String {
+fn shortened(text: String, max: usize) -> String {
     if text.len() <= max {
-        return text.to_owned();
+        return text;
     }
     let end = text.floor_char_boundary(max);
     format!("{} [{} octets more]", &text[..end], text.len() - end)
@@ -290,6 +290,14 @@ fn literal(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => format!("[{ip}]"),
         IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
+    }
+}
+
+/// An address and its port, as always.
+fn written(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(v4) => format!("{}:{}", IpText(address.ip()), v4.port()),
+        SocketAddr::V6(v6) => v6.to_string(),
     }
 }
 

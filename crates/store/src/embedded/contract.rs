@@ -170,9 +170,15 @@ impl Store for Embedded {
         self.inner.writer.carry_out(order).await
     }
 
-    async fn record(&self, lease: &Lease, attempts: Vec<Attempt>) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        let order = Record { lease, attempts };
+    async fn record(
+        &self,
+        lease: &Lease,
+        attempts: impl Into<Arc<[Attempt]>> + Send,
+    ) -> Result<(), StoreError> {
+        let order = Record {
+            lease: lease.clone(),
+            attempts: attempts.into(),
+        };
         self.inner.writer.carry_out(order).await
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
     pub(crate) ahead: Ahead,
+    /// Empty: room for the entry of a turn.
+    pub(crate) room: Redo,
     /// Messages that have no rows yet, of it and of the turn that runs.
     pub(crate) young: Young,
     pub(crate) timing: Timing,

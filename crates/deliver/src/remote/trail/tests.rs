@@ -43,7 +43,7 @@ fn transaction(recipients: usize, pad: usize) -> Vec<Exchange> {
 fn each_recipient_has_what_concerns_it() {
     for pad in [0, 4000] {
         let mut trail = trail(1);
-        trail.said(&transaction(100, pad), 0);
+        trail.said(transaction(100, pad), 0);
         for n in [0, 42, 99] {
             let text = trail.write(&mailbox(&format!("r{n}@far.example")));
             for part in [
@@ -79,7 +79,7 @@ fn this_is_how_it_is_kept() {
         true,
     );
     trail.connected(AT, AT + Duration::from_millis(3));
-    trail.said(&transaction(2, 1), 4);
+    trail.said(transaction(2, 1), 4);
     trail.blame(&RecipientAnswer::Refused {
         stage: Stage::Rcpt,
         reply: "550 \"no\"".parse().unwrap(),
@@ -115,7 +115,7 @@ fn this_is_how_it_is_kept() {
 fn it_has_a_limit_in_octets_and_says_what_is_missing() {
     let mut trail = trail(10);
     for _ in 0..10 {
-        trail.said(&transaction(1, 4000), 2);
+        trail.said(transaction(1, 4000), 2);
     }
     let question = Question {
         name: mailtypes::dns::DnsName::from(&mailtypes::Domain::parse("far.example").unwrap()),

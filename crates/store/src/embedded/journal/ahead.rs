@@ -54,13 +54,12 @@ impl Ahead {
         Some(COMMIT_EVERY.saturating_sub(now.since(self.since?)))
     }
 
-    /// All of it is committed.
+    /// All of it is committed. The room for as much again stays.
     pub(crate) fn clear(&mut self) {
-        let shown = self.shown();
-        *self = Self {
-            shown,
-            ..Self::default()
-        };
+        self.redo.truncate(0);
+        self.effects = Effects::default();
+        self.end = None;
+        self.since = None;
         self.shown.store(false, Ordering::Release);
     }
 

@@ -1,5 +1,7 @@
 //! What octets of the journal say, and doing it again.
 
+use std::ops::Range;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
@@ -29,25 +31,49 @@ impl From<ReplayError> for StoreError {
 }
 
 /// One piece of an entry.
-pub(crate) enum Piece<'a> {
-    /// A statement with its values.
-    Write(Write, Vec<ValueRef<'a>>),
+pub(crate) enum Piece {
+    /// A statement.
+    Write(Write),
     /// What a turn adds to the books.
     Books(Effects),
 }
 
-/// The pieces of an entry, in order; the first that cannot be read is the last.
-pub(crate) fn pieces(mut octets: &[u8]) -> impl Iterator<Item = Result<Piece<'_>, ReplayError>> {
-    std::iter::from_fn(move || {
-        if octets.is_empty() {
+/// Reads the pieces of an entry, in order, and gathers their values.
+pub(crate) struct Pieces<'a> {
+    rest: &'a [u8],
+    values: Vec<ValueRef<'a>>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn of(octets: &'a [u8]) -> Self {
+        Self {
+            rest: octets,
+            values: Vec::with_capacity(VALUES_USUAL),
+        }
+    }
+
+    /// The next piece, and which values are its own; the first that cannot be read is the last.
+    pub(crate) fn read(&mut self) -> Option<Result<(Piece, Range<usize>), ReplayError>> {
+        if self.rest.is_empty() {
             return None;
         }
-        let piece = piece(&mut octets).ok_or(ReplayError::Unreadable);
+        let from = self.values.len();
+        let piece = piece(&mut self.rest, &mut self.values).ok_or(ReplayError::Unreadable);
         if piece.is_err() {
-            octets = &[];
+            self.rest = &[];
         }
-        Some(piece)
-    })
+        Some(piece.map(|piece| (piece, from..self.values.len())))
+    }
+
+    /// Some of the values.
+    pub(crate) fn values(&self, which: Range<usize>) -> &[ValueRef<'a>] {
+        &self.values[which]
+    }
+
+    /// Lets go of the values that have been gathered.
+    fn forget(&mut self) {
+        self.values.clear();
+    }
 }
 
 /// Carries out again what `octets` say, inside the running transaction; adds to the books.
@@ -56,26 +82,32 @@ pub(crate) fn replay(
     octets: &[u8],
     effects: &mut Effects,
 ) -> Result<(), ReplayError> {
-    for piece in pieces(octets) {
+    let mut pieces = Pieces::of(octets);
+    while let Some(piece) = pieces.read() {
         match piece? {
-            Piece::Write(write, values) => carry_out(db, write.sql(), &values)?,
-            Piece::Books(more) => effects.merge(&more),
+            (Piece::Write(write), values) => {
+                carry_out(db, write.sql(), pieces.values(values), &[])?;
+            }
+            (Piece::Books(more), _) => effects.merge(&more),
         }
+        pieces.forget();
     }
     Ok(())
 }
 
-/// Carries out a statement with values of the journal.
+/// Carries out a statement with values of the journal, and `more` behind them.
 pub(crate) fn carry_out(
     db: &Connection,
     sql: &str,
     values: &[ValueRef<'_>],
+    more: &[ValueRef<'_>],
 ) -> Result<(), ReplayError> {
     let mut statement = db.prepare_cached(sql)?;
-    if statement.parameter_count() != values.len() {
+    if statement.parameter_count() != values.len() + more.len() {
         return Err(ReplayError::Unreadable);
     }
-    let values = values.iter().map(|value| ToSqlOutput::Borrowed(*value));
+    let values = values.iter().chain(more);
+    let values = values.map(|value| ToSqlOutput::Borrowed(*value));
     // Some of them answer with a row.
     let mut rows = statement.query(params_from_iter(values))?;
     while rows.next()?.is_some() {}
@@ -84,32 +116,39 @@ pub(crate) fn carry_out(
 
 /// Reads an entry as far as it can be read, and does nothing with it.
 pub(crate) fn walk(octets: &[u8]) {
-    pieces(octets).for_each(drop);
+    let mut pieces = Pieces::of(octets);
+    while pieces.read().is_some() {
+        pieces.forget();
+    }
 }
 
 /// The numbers of the statements in an entry.
 #[cfg(test)]
 pub(crate) fn numbers(octets: &[u8]) -> Vec<u16> {
-    let number = |piece| match piece {
-        Ok(Piece::Write(write, _)) => Some(write.number()),
-        _ => None,
-    };
-    pieces(octets).filter_map(number).collect()
+    let mut pieces = Pieces::of(octets);
+    let mut numbers = Vec::new();
+    while let Some(piece) = pieces.read() {
+        if let Ok((Piece::Write(write), _)) = piece {
+            numbers.push(write.number());
+        }
+    }
+    numbers
 }
 
-/// Reads one piece off the front; `None` when there is no whole one.
-fn piece<'a>(octets: &mut &'a [u8]) -> Option<Piece<'a>> {
+/// Reads one piece off the front, and puts its values behind those that are there; `None` when there is
+/// no whole one.
+fn piece<'a>(octets: &mut &'a [u8], values: &mut Vec<ValueRef<'a>>) -> Option<Piece> {
     let number = u16::from_le_bytes(take(octets)?);
     let count = u16::from_le_bytes(take(octets)?);
-    // The count alone reserves little: it may be a lie.
-    let mut values = Vec::with_capacity(usize::from(count).min(VALUES_USUAL));
+    let from = values.len();
+    // Nothing is reserved for the count: it may be a lie.
     for _ in 0..count {
         values.push(value(octets)?);
     }
     if number == BOOKS {
-        return books(&values).map(Piece::Books);
+        return books(&values[from..]).map(Piece::Books);
     }
-    Some(Piece::Write(Write::of(number)?, values))
+    Write::of(number).map(Piece::Write)
 }
 
 fn value<'a>(octets: &mut &'a [u8]) -> Option<ValueRef<'a>> {
@@ -178,8 +217,8 @@ fn books(values: &[ValueRef<'_>]) -> Option<Effects> {
     rest.is_empty().then_some(effects)
 }
 
-/// More values than any statement has.
-const VALUES_USUAL: usize = 32;
+/// As many values as the story of a message that is delivered at once has.
+const VALUES_USUAL: usize = 96;
 
 #[cfg(test)]
 mod tests {
@@ -222,12 +261,13 @@ mod tests {
             let mut redo = Redo::default();
             let values = params![Null, number, real, text, blob];
             redo.push(Write::AddBody, values).unwrap();
-            let mut octets = redo.as_octets();
-            let Some(Piece::Write(write, values)) = piece(&mut octets) else {
+            let mut pieces = Pieces::of(redo.as_octets());
+            let Some(Ok((Piece::Write(write), values))) = pieces.read() else {
                 panic!("it cannot be read");
             };
             prop_assert_eq!(write, Write::AddBody);
-            prop_assert!(octets.is_empty());
+            prop_assert!(pieces.read().is_none());
+            let values = pieces.values(values);
             let expected = [Value::Null, number.into(), real.into(), text.into(), blob.into()];
             prop_assert_eq!(values, expected.each_ref().map(ValueRef::from));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mailtypes::{ForwardPath, ItemId};
+use mailtypes::{ForwardPath, IpText, ItemId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::body_log::Place;
@@ -172,7 +172,7 @@ fn insert_item(
             number(item.shape.longest_line),
             number(item.shape.header_len),
             cuts,
-            origin.map(|origin| origin.client.to_string()),
+            origin.map(|origin| IpText(origin.client).to_string()),
             origin.map(|origin| origin.helo.as_str()),
             origin.map(|origin| origin.protocol.as_str()),
             origin.and_then(|origin| origin.login.as_deref()),

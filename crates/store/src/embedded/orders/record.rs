@@ -1,5 +1,7 @@
 //! What came of an attempt.
 
+use std::sync::Arc;
+
 use mailtypes::{EnhancedCode, Status, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
@@ -16,7 +18,7 @@ use crate::story::{EventKind, RecipientState};
 /// tells them again.
 pub(crate) struct Record {
     pub(crate) lease: Lease,
-    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) attempts: Arc<[Attempt]>,
 }
 
 impl Order for Record {
@@ -39,10 +41,10 @@ impl Order for Record {
     }
 
     fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
-        for attempt in &self.attempts {
+        for attempt in &*self.attempts {
             turn.check_lease(&self.lease, attempt.item)?;
         }
-        for attempt in &self.attempts {
+        for attempt in &*self.attempts {
             One { attempt }.record(turn)?;
         }
         Ok(())

@@ -38,6 +38,7 @@ impl Writer {
             };
             let mut made = Made {
                 sheet,
+                redo: std::mem::take(&mut self.room),
                 ..Made::default()
             };
             let kept = self
@@ -46,6 +47,8 @@ impl Writer {
             if let Some(sheet) = made.sheet.take() {
                 self.log.used(sheet);
             }
+            self.room = made.redo;
+            self.room.truncate(0);
             let (done, later) = rest.split_at_mut(made.orders.min(rest.len()));
             if let Err(error) = kept {
                 if cfg!(planted = "answer-early") {

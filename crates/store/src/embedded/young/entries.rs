@@ -1,62 +1,65 @@
 //! What the journal's statements of a message say, taken together.
 
+use std::ops::Range;
+
 use rusqlite::Connection;
 
 use crate::embedded::effects::Effects;
-use crate::embedded::journal::pieces::{self, Piece, ReplayError, carry_out, pieces};
+use crate::embedded::journal::pieces::{self, Piece, Pieces, ReplayError, carry_out};
 use crate::embedded::journal::writes::{ADD_DELIVERED, ADD_ENDED, ITEM_SPANS, Write};
 use crate::spans::Spans;
 
 /// Makes the rows that are left in the end of a message that has been delivered: the same as if each
 /// statement were carried out.
 pub(super) fn make_ended(db: &Connection, octets: &[u8]) -> Result<(), ReplayError> {
-    let pieces: Vec<_> = pieces(octets).collect::<Result<_, _>>()?;
-    let (mut end, mut closed) = (Vec::new(), None);
-    for piece in &pieces {
+    let mut pieces = Pieces::of(octets);
+    let mut kept = Vec::with_capacity(WRITES_USUAL);
+    let (mut end, mut closed) = (0..0, 0..0);
+    while let Some(piece) = pieces.read() {
+        let (piece, values) = piece?;
         match piece {
-            Piece::Write(Write::EndRecipient, values) => end.extend(values.iter().take(3)),
-            Piece::Write(Write::CloseOne, values) => closed = values.first().copied(),
+            Piece::Write(Write::EndRecipient) => end = first(values, 3),
+            Piece::Write(Write::CloseOne) => closed = first(values, 1),
             Piece::Write(
-                Write::AddBody
-                | Write::AddItem
+                write @ (Write::AddItem
                 | Write::AddRecipient
                 | Write::AddMention
-                | Write::TakeInHand
-                | Write::AddHistory
-                | Write::DropBody,
-                _,
-            ) => {}
+                | Write::AddHistory),
+            ) => kept.push((write, values)),
+            // The body is gone, and nobody has it in hand.
+            Piece::Write(Write::AddBody | Write::TakeInHand | Write::DropBody) => {}
             // What that leaves is not known here.
             _ => return pieces::replay(db, octets, &mut Effects::default()),
         }
     }
-    for piece in pieces {
-        let Piece::Write(write, mut values) = piece else {
-            continue;
+    let (end, closed) = (pieces.values(end), pieces.values(closed));
+    for (write, values) in kept {
+        let (sql, more) = match write {
+            Write::AddItem => (ADD_ENDED, closed),
+            Write::AddRecipient => (ADD_DELIVERED, end),
+            _ => (write.sql(), &[][..]),
         };
-        match write {
-            Write::AddItem => {
-                values.extend(closed);
-                carry_out(db, ADD_ENDED, &values)?;
-            }
-            Write::AddRecipient => {
-                values.extend(&end);
-                carry_out(db, ADD_DELIVERED, &values)?;
-            }
-            Write::AddMention | Write::AddHistory => carry_out(db, write.sql(), &values)?,
-            // The body is gone, and nobody has it in hand.
-            _ => {}
-        }
+        carry_out(db, sql, pieces.values(values), more)?;
     }
     Ok(())
 }
 
+/// At most so many from the front.
+fn first(values: Range<usize>, count: usize) -> Range<usize> {
+    values.start..values.end.min(values.start + count)
+}
+
 /// The pieces of a message that waits.
 pub(super) fn spans(octets: &[u8]) -> Option<Spans> {
-    pieces(octets).find_map(|piece| match piece {
-        Ok(Piece::Write(Write::AddItem, values)) => {
-            Spans::decode(values.get(ITEM_SPANS)?.as_blob().ok()?)
+    let mut pieces = Pieces::of(octets);
+    while let Some(Ok((piece, values))) = pieces.read() {
+        if matches!(piece, Piece::Write(Write::AddItem)) {
+            let spans = pieces.values(values).get(ITEM_SPANS)?;
+            return Spans::decode(spans.as_blob().ok()?);
         }
-        _ => None,
-    })
+    }
+    None
 }
+
+/// As many statements that leave a row as the story of a message that is delivered at once has.
+const WRITES_USUAL: usize = 8;
