@@ -157,7 +157,8 @@ impl<S: Store> Dialogue<S> {
             (Ok(()), Some(draft)) => {
                 let count = transaction.recipients.len();
                 let item = self.compose(draft.id(), *transaction, &body, &header);
-                self.accept(draft, item, &span).await.map(|id| (id, count))
+                let letter = Box::new((draft, item));
+                self.accept(letter, &span).await.map(|id| (id, count))
             }
             (Ok(()), None) => Err(MessageRefusal::Store(StoreError::Closed)),
             (Err(refusal), _) => Err(refusal),
@@ -233,25 +234,26 @@ impl<S: Store> Dialogue<S> {
     /// Returns when the message is durable, or when it is not ours.
     async fn accept(
         &self,
-        draft: Draft,
-        item: NewItem,
+        letter: Box<(Draft, NewItem)>,
         message: &Span,
     ) -> Result<ItemId, MessageRefusal> {
         let span = traces::durable(message);
-        let accepted = self
-            .make_durable(draft, item)
-            .instrument(span.clone())
-            .await;
+        let accepted = self.make_durable(letter).instrument(span.clone()).await;
         if let Err(why) = &accepted {
             traces::failed(&span, why);
         }
         accepted
     }
 
-    async fn make_durable(&self, draft: Draft, item: NewItem) -> Result<ItemId, MessageRefusal> {
+    /// In a box it is not copied from one future into the next.
+    async fn make_durable(&self, letter: Box<(Draft, NewItem)>) -> Result<ItemId, MessageRefusal> {
         let Shared { store, clock, .. } = &*self.shared;
-        let id = draft.id();
-        match within(clock, STORE_TIMEOUT, store.accept(draft, item)).await {
+        let id = letter.0.id();
+        let accepting = async move {
+            let (draft, item) = *letter;
+            store.accept(draft, item).await
+        };
+        match within(clock, STORE_TIMEOUT, accepting).await {
             None => Err(MessageRefusal::StoreTimeout),
             Some(Ok(id)) => Ok(id),
             // Perhaps it happened. If we cannot tell, the client keeps the message too.

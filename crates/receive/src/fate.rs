@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use mailtypes::{ForwardPath, ItemId, ReversePath};
+use mailtypes::{ForwardPath, IpText, ItemId, ReversePath};
 use proto::smtp::Reply;
 
 use crate::metrics::Metrics;
@@ -25,7 +25,7 @@ impl Fates<'_> {
         self.metrics.octets.inc_by(size);
         tracing::info!(
             target: "mail", %id, from = %from, to, size,
-            client = %self.client, helo = self.helo, "queued"
+            client = %IpText(self.client), helo = self.helo, "queued"
         );
     }
 
@@ -35,7 +35,7 @@ impl Fates<'_> {
         self.metrics.refused(command, reply);
         tracing::info!(
             target: "mail", command, code, reply = %reply,
-            client = %self.client, helo = self.helo, "refused"
+            client = %IpText(self.client), helo = self.helo, "refused"
         );
     }
 
@@ -51,7 +51,7 @@ impl Fates<'_> {
         self.metrics.refused(command, reply);
         tracing::info!(
             target: "mail", command, code, %why, from = %from,
-            client = %self.client, helo = self.helo, "refused"
+            client = %IpText(self.client), helo = self.helo, "refused"
         );
     }
 
@@ -67,7 +67,7 @@ impl Fates<'_> {
         self.metrics.refused("RCPT", reply);
         tracing::info!(
             target: "mail", command = "RCPT", code, %why, from = %from, to = %to,
-            client = %self.client, helo = self.helo, "refused"
+            client = %IpText(self.client), helo = self.helo, "refused"
         );
     }
 }
