@@ -82,13 +82,21 @@ pub async fn answer(
             what,
             before,
             limit,
-        } => queue::trace(store, house, &what, before.as_deref(), page(limit)).await,
+        } => {
+            let traced = queue::trace(store, house, &what, before.as_deref(), page(limit)).await;
+            told_behind(store, traced)
+        }
         Request::QueueList {
             which,
             after,
             limit,
-        } => queue::list(store, house, &which, after.as_deref(), page(limit)).await,
-        Request::QueueShow { id } => queue::show(store, house, item_id(&id)?).await,
+        } => {
+            let listed = queue::list(store, house, &which, after.as_deref(), page(limit)).await;
+            told_behind(store, listed)
+        }
+        Request::QueueShow { id } => {
+            told_behind(store, queue::show(store, house, item_id(&id)?).await)
+        }
         Request::Order {
             order,
             which,
@@ -129,6 +137,25 @@ pub async fn answer(
         } => mail::list(store, &account, after, page(limit)).await,
     }?;
     Ok(Reply { answer, body: None })
+}
+
+/// Says when what an answer tells, or does not find, is from the last commit.
+fn told_behind(store: &impl Store, mut answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
+    let Some(why) = store.behind() else {
+        return answer;
+    };
+    let text = format!(
+        "this is from the last commit, because {why}; what was accepted and done since then is safe \
+         on the disk, and is shown when that is over"
+    );
+    match &mut answer {
+        Ok(answer) => answer.set_behind(text),
+        Err(refusal) if refusal.kind == Kind::NotFound => {
+            refusal.message = format!("{}; {text}", refusal.message);
+        }
+        Err(_) => {}
+    }
+    answer
 }
 
 async fn status(store: &impl Store, house: &House) -> Result<Answer, Refusal> {

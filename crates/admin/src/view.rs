@@ -44,6 +44,28 @@ pub enum Answer {
     Message(MessageView),
 }
 
+impl Answer {
+    /// In one line, why the answer is from the last commit, when it is: what has been accepted and done
+    /// since then is safe on the disk, and not in the answer.
+    pub fn behind(&self) -> Option<&str> {
+        match self {
+            Self::Story(story) => story.behind.as_deref(),
+            Self::Trace(trace) => trace.behind.as_deref(),
+            Self::Queue(queue) => queue.behind.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_behind(&mut self, text: String) {
+        match self {
+            Self::Story(story) => story.behind = Some(text),
+            Self::Trace(trace) => trace.behind = Some(text),
+            Self::Queue(queue) => queue.behind = Some(text),
+            _ => {}
+        }
+    }
+}
+
 /// How the server is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
@@ -66,6 +88,9 @@ pub struct TraceView {
     pub items: Vec<ItemLine>,
     /// The `before` that goes on, when there may be more.
     pub next: Option<String>,
+    /// See [`Answer::behind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// Items with open recipients.
@@ -75,6 +100,9 @@ pub struct QueueView {
     pub items: Vec<ItemLine>,
     /// The `after` that goes on, when there may be more.
     pub next: Option<String>,
+    /// See [`Answer::behind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// An item in one line.

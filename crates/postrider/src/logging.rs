@@ -4,7 +4,7 @@
 
 use std::io;
 
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -16,7 +16,13 @@ use crate::traces::{self, Traces};
 /// Starts the log, once per process; with an endpoint the traces too, which wait for somebody who
 /// sends them.
 pub(crate) fn start(form: LogForm, endpoint: Option<&Endpoint>) -> Option<Traces> {
-    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let asked = std::env::var_os(FILTER);
+    let asked = asked.as_ref().map(|asked| asked.to_string_lossy());
+    let asked = asked.filter(|asked| !asked.trim().is_empty());
+    let (filter, doubt) = match wanted(asked.as_deref().unwrap_or(DEFAULT)) {
+        Ok(filter) => (filter, None),
+        Err(why) => (EnvFilter::new(DEFAULT), Some(why)),
+    };
     let mut layers = vec![lines(form, filter, io::stderr)];
     let traces = endpoint.map(|endpoint| {
         let (layer, traces) = Traces::new(endpoint);
@@ -25,7 +31,25 @@ pub(crate) fn start(form: LogForm, endpoint: Option<&Endpoint>) -> Option<Traces
     });
     // It fails only when there is a log already.
     drop(Registry::default().with(layers).try_init());
+    if let Some(why) = doubt {
+        tracing::warn!(%why, "{FILTER} is not understood; the log tells what it tells without it");
+    }
     traces
+}
+
+/// What the log shows. A word by itself is a level: it would pass for a part of the program, of which
+/// alone the log tells then, and a slip of the pen would silence it.
+fn wanted(text: &str) -> Result<EnvFilter, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let word = |part: &&&str| !part.is_empty() && !part.contains(['=', '[']);
+    let mut words = parts.iter().filter(word);
+    if let Some(odd) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(format!(
+            "`{odd}` is no level (off, error, warn, info, debug, trace); a part of the program stands \
+             with its level, as in store=debug"
+        ));
+    }
+    EnvFilter::try_new(parts.join(",")).map_err(|error| error.to_string())
 }
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;

@@ -136,6 +136,10 @@ pub trait Store: Clone + Send + Sync + 'static {
         by: &str,
     ) -> impl Future<Output = Result<u32, OperateError>> + Send;
 
+    /// Why the last of the next three questions were answered from the last commit, if they were: what
+    /// has been promised since then is durable, and not in the answers.
+    fn behind(&self) -> Option<StoreError>;
+
     /// Selected items with open recipients, oldest first, behind `after`.
     fn queue(
         &self,

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use mailtypes::ItemId;
 use rusqlite::Connection;
 
+use crate::StoreError;
 use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
@@ -142,6 +143,8 @@ struct Inner {
     fresh: Arc<fresh::Fresh>,
     /// Whether something is promised that readers do not see yet.
     ahead: Arc<AtomicBool>,
+    /// Why the last question was answered from the last commit, if it was.
+    behind: Mutex<Option<StoreError>>,
     /// Entries of the journal that the start has repeated.
     repeated: u64,
     metrics: Metrics,
@@ -325,6 +328,7 @@ impl Embedded {
             cache,
             fresh,
             ahead: shown,
+            behind: Mutex::default(),
             repeated,
             metrics,
             upgraded,

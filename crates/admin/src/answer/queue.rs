@@ -39,6 +39,7 @@ pub(super) async fn trace(
         address: address.to_string(),
         items,
         next: next_of(&ids, limit, ToString::to_string),
+        behind: None,
     }))
 }
 
@@ -79,6 +80,7 @@ pub(super) async fn list(
     Ok(Answer::Queue(QueueView {
         items: lines.iter().map(ItemLine::from).collect(),
         next: next_of(&lines, limit, |line| line.id.to_string()),
+        behind: None,
     }))
 }
 

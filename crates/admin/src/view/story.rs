@@ -33,6 +33,9 @@ pub struct StoryView {
     pub events: Vec<EventView>,
     /// What the decision to accept it rested on.
     pub facts: serde_json::Value,
+    /// See [`Answer::behind`](super::Answer::behind).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// One recipient and where it stands.
@@ -97,6 +100,7 @@ impl From<&ItemView> for StoryView {
             recipients: item.recipients.iter().map(recipient).collect(),
             events: item.events.iter().map(|e| event(item, e)).collect(),
             facts: serde_json::from_str(&item.facts.json).unwrap_or_default(),
+            behind: None,
         }
     }
 }

@@ -139,6 +139,7 @@ fn list(
     if global.json {
         write!(out, r#"{{"answer":"queue","items":["#)?;
     }
+    let mut behind = None;
     let next = loop {
         let left = limit.map_or(PAGE, |limit| limit.saturating_sub(listed));
         let request = Request::QueueList {
@@ -159,13 +160,20 @@ fn list(
             table.rows(&rows, out)?;
         }
         listed += page.items.len();
+        behind = behind.or(page.behind);
         if page.next.is_none() || limit.is_some_and(|limit| listed >= limit) {
             break page.next;
         }
         after = page.next;
     };
     match (global.json, next) {
-        (true, next) => writeln!(out, r#"],"next":{}}}"#, to_json(&next)?)?,
+        (true, next) => {
+            write!(out, r#"],"next":{}"#, to_json(&next)?)?;
+            if let Some(text) = behind {
+                write!(out, r#","behind":{}"#, to_json(&text)?)?;
+            }
+            writeln!(out, "}}")?;
+        }
         (false, Some(next)) => out.line(format!("there may be more: add --after {next}"))?,
         (false, None) if listed == 0 && which.is_all() => out.line("the queue is empty")?,
         (false, None) if listed == 0 => out.line("nothing like that is in the queue")?,

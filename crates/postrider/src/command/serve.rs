@@ -12,7 +12,7 @@ use crate::failure::{Failure, code};
 use crate::global::Global;
 use crate::server::{Orders, Server, Sockets, Source, notify_ready, open_store_to_serve};
 use crate::traces::Traces;
-use crate::{logging, output, parent, place, privileges, sandbox};
+use crate::{logging, parent, place, privileges, sandbox};
 
 /// How to serve.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) fn run(global: &Global, args: &Args) -> Result<u8, Failure> {
         if !user.uid.is_root() {
             return parent::run(&source, &config, &user, sockets);
         }
-        output::note("running as root, as the configuration says; another `user` is safer");
+        tracing::warn!("running as root, as the configuration says; another `user` is safer");
     }
     serve(config, source, traces, sockets, None)
 }

@@ -128,3 +128,26 @@ fn nobody_records_spans_of_traces_without_an_endpoint() {
         });
     }
 }
+
+#[test]
+fn a_slip_of_the_pen_does_not_silence_the_log() {
+    for good in [
+        "",
+        "info",
+        "DEBUG",
+        "off",
+        "warn,store=debug",
+        "store::embedded=trace, mail=info",
+        "info,[smtp]=debug",
+    ] {
+        assert!(wanted(good).is_ok(), "{good}");
+    }
+    for (bad, why) in [
+        ("nonsense", "`nonsense` is no level"),
+        ("info,stroe", "`stroe` is no level"),
+        ("store=loud", "level filter"),
+    ] {
+        let said = wanted(bad).unwrap_err();
+        assert!(said.contains(why), "{bad}: {said}");
+    }
+}

@@ -11,7 +11,7 @@ use super::orders::{
     Accept, AddAccount, Begin, BringHome, DeliverLocal, Operate, Record, RemoveAccount,
     RemoveAlias, RenewLease, Report, SetAlias, SetDelivery, SetPassword, Suppress, TakeLease,
 };
-use super::{Embedded, queries};
+use super::{Embedded, locked, queries};
 use crate::item::{
     About, Attempt, Begun, Cursor, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
@@ -242,6 +242,10 @@ impl Store for Embedded {
             .await
     }
 
+    fn behind(&self) -> Option<StoreError> {
+        locked(&self.inner.behind).clone()
+    }
+
     async fn queue(
         &self,
         selection: &Selection,
@@ -251,12 +255,13 @@ impl Store for Embedded {
         let selection = selection.clone();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read(move |db| queries::queue::queue(db, &selection, after, limit))
+            .read_at_least(move |db| queries::queue::queue(db, &selection, after, limit))
             .await?)
     }
 
     async fn story(&self, item: ItemId) -> Result<Option<ItemView>, ReadError> {
-        Ok(self.read(move |db| queries::story::story(db, item)).await?)
+        let story = move |db: &Connection| queries::story::story(db, item);
+        Ok(self.read_at_least(story).await?)
     }
 
     async fn trace(
@@ -268,7 +273,7 @@ impl Store for Embedded {
         let address = address.clone();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read(move |db| queries::story::trace(db, &address, before, limit))
+            .read_at_least(move |db| queries::story::trace(db, &address, before, limit))
             .await?)
     }
 

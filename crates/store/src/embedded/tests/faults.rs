@@ -1,11 +1,12 @@
 //! Disks that fail while mail comes in.
 
 use super::*;
-use crate::Listing;
 use crate::disk::double::Odds;
+use crate::embedded::DATABASE;
 use crate::embedded::order::Order;
 use crate::embedded::orders::{Operate, RemoveAccount};
 use crate::embedded::turn::Turn;
+use crate::{Listing, Selection};
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -30,7 +31,7 @@ async fn a_failed_write_is_told_and_costs_nothing() {
         assert_eq!(rig.read(after).await.unwrap(), b"after");
         assert_eq!(
             rig.store
-                .queue(&crate::Selection::default(), None, 10)
+                .queue(&Selection::default(), None, 10)
                 .await
                 .unwrap()
                 .len(),
@@ -226,6 +227,55 @@ async fn a_first_segment_that_does_not_sync_leaves_nothing() {
     rig.assert_clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_lost_questions_are_answered_from_the_last_commit() {
+    let rig = Rig::working(Work::Callers);
+    let committed = rig.accept(b"committed").await;
+    let story = async |id| rig.store.story(id).await.unwrap();
+    assert!(story(committed).await.is_some());
+    assert_eq!(rig.store.behind(), None);
+    let promised = rig.accept(b"promised").await;
+    let (path, aside) = (
+        rig.folder.path().join(DATABASE),
+        rig.folder.path().join("aside"),
+    );
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    lose_database(&rig).await;
+    assert!(story(committed).await.is_some() && story(promised).await.is_none());
+    assert!(matches!(rig.store.behind(), Some(StoreError::Disk(_))));
+    let all = rig
+        .store
+        .queue(&Selection::default(), None, 9)
+        .await
+        .unwrap();
+    assert_eq!(
+        all.iter().map(|line| line.id).collect::<Vec<_>>(),
+        [committed]
+    );
+    // The books are not told in part.
+    assert!(rig.store.audit().await.is_err());
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    assert!(story(promised).await.is_some());
+    assert_eq!(rig.store.behind(), None);
+    rig.assert_clean().await;
+}
+
+/// A turn panics: the writer opens the database anew, when it can.
+async fn lose_database(rig: &Rig) {
+    struct Panic;
+    impl Order for Panic {
+        type Answer = ();
+        type Error = StoreError;
+        fn apply(&mut self, _: &mut Turn<'_>) -> Result<(), StoreError> {
+            panic!("as the test wants")
+        }
+    }
+    let lost = rig.store.inner.writer.carry_out(Panic).await;
+    assert!(matches!(lost, Err(StoreError::Unknown(_))), "{lost:?}");
+}
+
 /// Lets the database grow by few pages only, through the writer itself.
 async fn limit_pages(rig: &Rig, limit: bool) {
     struct Limit(bool);
@@ -252,18 +302,9 @@ async fn limit_pages(rig: &Rig, limit: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_panics_costs_its_orders_and_no_more() {
-    struct Panic;
-    impl Order for Panic {
-        type Answer = ();
-        type Error = StoreError;
-        fn apply(&mut self, _: &mut Turn<'_>) -> Result<(), StoreError> {
-            panic!("as the test wants")
-        }
-    }
     let rig = Rig::new();
     let before = rig.accept(b"before").await;
-    let lost = rig.store.inner.writer.carry_out(Panic).await;
-    assert!(matches!(lost, Err(StoreError::Unknown(_))), "{lost:?}");
+    lose_database(&rig).await;
     let after = rig.accept_in_the_end(b"after").await;
     let rig = rig.crash(true);
     assert_eq!(rig.read(before).await.unwrap(), b"before");
