@@ -12,12 +12,15 @@ use crate::{Answer, Kind, Refusal, Request};
 
 mod address;
 mod alias;
+mod behind;
 mod delivery;
 mod directory;
 mod mail;
 mod maildir;
 mod order;
 mod queue;
+
+use behind::told_behind;
 
 /// What an answer depends on besides the store.
 #[derive(Clone, Debug)]
@@ -84,7 +87,7 @@ pub async fn answer(
             limit,
         } => {
             let traced = queue::trace(store, house, &what, before.as_deref(), page(limit)).await;
-            told_behind(store, traced)
+            told_behind(store.behind(), traced)
         }
         Request::QueueList {
             which,
@@ -92,10 +95,11 @@ pub async fn answer(
             limit,
         } => {
             let listed = queue::list(store, house, &which, after.as_deref(), page(limit)).await;
-            told_behind(store, listed)
+            told_behind(store.behind(), listed)
         }
         Request::QueueShow { id } => {
-            told_behind(store, queue::show(store, house, item_id(&id)?).await)
+            let shown = queue::show(store, house, item_id(&id)?).await;
+            told_behind(store.behind(), shown)
         }
         Request::Order {
             order,
@@ -137,25 +141,6 @@ pub async fn answer(
         } => mail::list(store, &account, after, page(limit)).await,
     }?;
     Ok(Reply { answer, body: None })
-}
-
-/// Says when what an answer tells, or does not find, is from the last commit.
-fn told_behind(store: &impl Store, mut answer: Result<Answer, Refusal>) -> Result<Answer, Refusal> {
-    let Some(why) = store.behind() else {
-        return answer;
-    };
-    let text = format!(
-        "this is from the last commit, because {why}; what was accepted and done since then is safe \
-         on the disk, and is shown when that is over"
-    );
-    match &mut answer {
-        Ok(answer) => answer.set_behind(text),
-        Err(refusal) if refusal.kind == Kind::NotFound => {
-            refusal.message = format!("{}; {text}", refusal.message);
-        }
-        Err(_) => {}
-    }
-    answer
 }
 
 async fn status(store: &impl Store, house: &House) -> Result<Answer, Refusal> {
