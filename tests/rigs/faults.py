@@ -57,7 +57,9 @@ def calls(rig):
         deliver(server, ledger, SIZES[:1])
         with Fault(rig, strace, server, call, answer) as fault:
             replies = deliver(server, ledger, SIZES)
+            asked = server.run("queue", "list")
         judge(rig, what, replies, fault)
+        listed(rig, what, asked)
         if all_refused:
             rig.check(all(code != 250 for code, _ in replies), f"{what}: nothing is promised")
         back(rig, server, ledger, what)
@@ -139,6 +141,12 @@ def judge(rig, what, replies, fault=None):
         rig.check(fault.hits, f"{what}: the server made such calls")
 
 
+def listed(rig, what, asked):
+    """Somebody asks where mail is just then."""
+    said = asked.stderr.decode().strip() or "all of it"
+    rig.check(asked.returncode == 0, f"{what}: the queue can be listed: {said}")
+
+
 def back(rig, server, ledger, what):
     begin = time.monotonic()
     came = wait_until(lambda: deliver(server, ledger, SIZES[:1])[0][0] == 250, BACK_WITHIN)
@@ -168,6 +176,7 @@ def full_disk(rig):
     replies = deliver(server, ledger, SIZES)
     judge(rig, "still full", replies)
     rig.check(server.run("mail", "list", "alice@example.test").returncode == 0, "mail can be listed")
+    listed(rig, "full disk", server.run("queue", "list"))
     ballast.unlink()
     back(rig, server, ledger, "room again")
     ledger.report(rig, server, "full disk")
@@ -184,6 +193,7 @@ def read_only(rig):
     disk.go_read_only()
     judge(rig, "read-only disk", deliver(server, ledger, SIZES))
     rig.check(server.process.poll() is None, "read-only disk: the server still runs")
+    listed(rig, "read-only disk", server.run("queue", "list"))
     server.kill()
     disk.repair()
     server.start()
