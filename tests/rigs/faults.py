@@ -4,6 +4,7 @@ System calls on the files of the data folder are made to fail with strace; then 
 and a file system turns read-only under the server.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -57,9 +58,9 @@ def calls(rig):
         deliver(server, ledger, SIZES[:1])
         with Fault(rig, strace, server, call, answer) as fault:
             replies = deliver(server, ledger, SIZES)
-            asked = server.run("queue", "list")
+            asked = questions(server)
         judge(rig, what, replies, fault)
-        listed(rig, what, asked)
+        answered(rig, what, asked)
         if all_refused:
             rig.check(all(code != 250 for code, _ in replies), f"{what}: nothing is promised")
         back(rig, server, ledger, what)
@@ -141,10 +142,20 @@ def judge(rig, what, replies, fault=None):
         rig.check(fault.hits, f"{what}: the server made such calls")
 
 
-def listed(rig, what, asked):
-    """Somebody asks where mail is just then."""
-    said = asked.stderr.decode().strip() or "all of it"
-    rig.check(asked.returncode == 0, f"{what}: the queue can be listed: {said}")
+def questions(server):
+    """Somebody asks where mail is just then; the last question is about a stranger."""
+    status = server.run("status")
+    return status, server.run("queue", "list", "--json"), server.run("trace", "nobody@example.org")
+
+
+def answered(rig, what, asked):
+    """All is answered; what is from the last commit says so, and then the stranger is not unknown."""
+    status, queue, stranger = asked
+    old = "behind" in json.loads(queue.stdout or "{}")
+    codes = [done.returncode for done in asked]
+    rig.check(codes == [0, 0, 75 if old else 1], f"{what}: questions are answered: {codes}")
+    said = queue.stderr.decode().strip() or "all of it"
+    rig.check(old == ("last commit" in said), f"{what}: {said}")
 
 
 def back(rig, server, ledger, what):
@@ -176,7 +187,7 @@ def full_disk(rig):
     replies = deliver(server, ledger, SIZES)
     judge(rig, "still full", replies)
     rig.check(server.run("mail", "list", "alice@example.test").returncode == 0, "mail can be listed")
-    listed(rig, "full disk", server.run("queue", "list"))
+    answered(rig, "full disk", questions(server))
     ballast.unlink()
     back(rig, server, ledger, "room again")
     ledger.report(rig, server, "full disk")
@@ -193,7 +204,7 @@ def read_only(rig):
     disk.go_read_only()
     judge(rig, "read-only disk", deliver(server, ledger, SIZES))
     rig.check(server.process.poll() is None, "read-only disk: the server still runs")
-    listed(rig, "read-only disk", server.run("queue", "list"))
+    answered(rig, "read-only disk", questions(server))
     server.kill()
     disk.repair()
     server.start()

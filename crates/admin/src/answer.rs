@@ -20,7 +20,7 @@ mod maildir;
 mod order;
 mod queue;
 
-use behind::told_behind;
+use behind::{readable, told_behind};
 
 /// What an answer depends on besides the store.
 #[derive(Clone, Debug)]
@@ -77,7 +77,10 @@ pub async fn answer(
 ) -> Result<Reply, Refusal> {
     let answer = match request {
         Request::MailShow { account, uid } => return mail::show(store, &account, uid).await,
-        Request::Status => status(store, house).await,
+        Request::Status => {
+            let (store, behind) = readable(store).await?;
+            told_behind(behind, status(&store, house).await)
+        }
         Request::Stopping => Ok(Answer::Stopping {
             stopping: house.stopping,
         }),
@@ -86,20 +89,22 @@ pub async fn answer(
             before,
             limit,
         } => {
-            let traced = queue::trace(store, house, &what, before.as_deref(), page(limit)).await;
-            told_behind(store.behind(), traced)
+            let (store, behind) = readable(store).await?;
+            let traced = queue::trace(&store, house, &what, before.as_deref(), page(limit)).await;
+            told_behind(behind, traced)
         }
         Request::QueueList {
             which,
             after,
             limit,
         } => {
-            let listed = queue::list(store, house, &which, after.as_deref(), page(limit)).await;
-            told_behind(store.behind(), listed)
+            let (store, behind) = readable(store).await?;
+            let listed = queue::list(&store, house, &which, after.as_deref(), page(limit)).await;
+            told_behind(behind, listed)
         }
         Request::QueueShow { id } => {
-            let shown = queue::show(store, house, item_id(&id)?).await;
-            told_behind(store.behind(), shown)
+            let (store, behind) = readable(store).await?;
+            told_behind(behind, queue::show(&store, house, item_id(&id)?).await)
         }
         Request::Order {
             order,
@@ -144,12 +149,13 @@ pub async fn answer(
 }
 
 async fn status(store: &impl Store, house: &House) -> Result<Answer, Refusal> {
-    let report = store.audit().await?;
+    let open = store.open_recipients().await?;
     Ok(Answer::Status(StatusView {
         version: house.version.to_owned(),
         running: house.uptime.is_some(),
         uptime_secs: house.uptime.map(|uptime| uptime.as_secs()),
-        open: report.totals.open,
+        open,
+        behind: None,
     }))
 }
 

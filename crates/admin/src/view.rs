@@ -49,6 +49,7 @@ impl Answer {
     /// since then is safe on the disk, and not in the answer.
     pub fn behind(&self) -> Option<&str> {
         match self {
+            Self::Status(status) => status.behind.as_deref(),
             Self::Story(story) => story.behind.as_deref(),
             Self::Trace(trace) => trace.behind.as_deref(),
             Self::Queue(queue) => queue.behind.as_deref(),
@@ -58,6 +59,7 @@ impl Answer {
 
     pub(crate) fn set_behind(&mut self, text: String) {
         match self {
+            Self::Status(status) => status.behind = Some(text),
             Self::Story(story) => story.behind = Some(text),
             Self::Trace(trace) => trace.behind = Some(text),
             Self::Queue(queue) => queue.behind = Some(text),
@@ -77,6 +79,9 @@ pub struct StatusView {
     pub uptime_secs: Option<u64>,
     /// Recipients that are not at their end.
     pub open: u64,
+    /// See [`Answer::behind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// Items of an address.

@@ -123,6 +123,9 @@ mod tests {
             ".5.1.1",
             "5.1.1 ",
             "5.65537.1",
+            "05.1.1",
+            "5.0001.1",
+            "5.1.0001",
         ] {
             assert_eq!(EnhancedCode::parse(text), None, "{text}");
         }

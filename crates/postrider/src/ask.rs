@@ -11,7 +11,6 @@ use tokio::runtime::Runtime;
 
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::output;
 use crate::place::{self, Place};
 use crate::privileges;
 use crate::server::{OPEN_PAUSE, OPEN_TRIES, addresses, open_store};
@@ -35,13 +34,7 @@ pub(crate) fn ask_for_body(
     // that goes into the history is the one before.
     let by = privileges::invoking_user();
     match reach(&place)? {
-        Reached::Server(client) => {
-            let answer = by_socket(client, request, body)?;
-            if let Some(text) = answer.behind() {
-                output::note(text);
-            }
-            Ok(answer)
-        }
+        Reached::Server(client) => by_socket(client, request, body),
         Reached::Files(runtime, store) => {
             let house = House {
                 data: place.data.clone(),

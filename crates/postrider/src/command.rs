@@ -17,7 +17,7 @@ use admin::{Answer, Request};
 use crate::ask::ask;
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 /// Options of every list.
 #[derive(Debug, clap::Args)]
@@ -55,11 +55,13 @@ fn show(
     tell: impl FnOnce(Answer, &mut Output) -> Result<(), Failure>,
 ) -> Result<u8, Failure> {
     let answer = ask(global, request)?;
+    let behind = answer.behind().map(ToOwned::to_owned);
     if global.json {
         out.json(&answer)?;
     } else {
         tell(answer, out)?;
     }
+    behind.into_iter().for_each(output::note);
     Ok(code::DONE)
 }
 

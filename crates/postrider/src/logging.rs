@@ -18,10 +18,12 @@ use crate::traces::{self, Traces};
 pub(crate) fn start(form: LogForm, endpoint: Option<&Endpoint>) -> Option<Traces> {
     let asked = std::env::var_os(FILTER);
     let asked = asked.as_ref().map(|asked| asked.to_string_lossy());
-    let asked = asked.filter(|asked| !asked.trim().is_empty());
-    let (filter, doubt) = match wanted(asked.as_deref().unwrap_or(DEFAULT)) {
+    let (filter, doubt) = match wanted(asked.as_deref().unwrap_or_default()) {
         Ok(filter) => (filter, None),
-        Err(why) => (EnvFilter::new(DEFAULT), Some(why)),
+        Err(why) => (
+            EnvFilter::default().add_directive(DEFAULT.into()),
+            Some(why),
+        ),
     };
     let mut layers = vec![lines(form, filter, io::stderr)];
     let traces = endpoint.map(|endpoint| {
@@ -46,10 +48,12 @@ fn wanted(text: &str) -> Result<EnvFilter, String> {
     if let Some(odd) = words.find(|word| word.parse::<LevelFilter>().is_err()) {
         return Err(format!(
             "`{odd}` is no level (off, error, warn, info, debug, trace); a part of the program stands \
-             with its level, as in store=debug"
+             with its level behind that of all others, as in info,store=debug"
         ));
     }
-    EnvFilter::try_new(parts.join(",")).map_err(|error| error.to_string())
+    let builder = EnvFilter::builder().with_default_directive(DEFAULT.into());
+    let parsed = builder.parse(parts.join(","));
+    parsed.map_err(|error| error.to_string())
 }
 
 type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -74,7 +78,7 @@ where
 
 /// The variable that asks for more or less.
 const FILTER: &str = "POSTRIDER_LOG";
-const DEFAULT: &str = "info";
+const DEFAULT: LevelFilter = LevelFilter::INFO;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use mailtypes::Timestamp;
+use mailtypes::{IpText, Timestamp};
 use net::{Accept, Clock, Full, Gate, Pass};
 use proto::smtp::Reply;
 use store::Store;
@@ -86,7 +86,7 @@ impl<S: Store> Receiver<S> {
         };
         self.shared.metrics.sessions.inc();
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let span = tracing::info_span!("smtp", session = number, peer = %peer.ip());
+        let span = tracing::info_span!("smtp", session = number, peer = %IpText(peer.ip()));
         let session = Session::new(Arc::clone(&self.shared), stream, peer.ip(), phase.clone());
         let traced = traces::session(number, peer);
         sessions.spawn(keep(pass, session).instrument(span).instrument(traced));

@@ -136,9 +136,16 @@ pub trait Store: Clone + Send + Sync + 'static {
         by: &str,
     ) -> impl Future<Output = Result<u32, OperateError>> + Send;
 
-    /// Why the last of the next three questions were answered from the last commit, if they were: what
-    /// has been promised since then is durable, and not in the answers.
-    fn behind(&self) -> Option<StoreError>;
+    /// Returns when questions see, also from the last commit, all that was answered before.
+    fn settle(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The same store, whose next four questions are answered from the last commit, without waiting for
+    /// another one: also while there can be none, as on a full disk.
+    #[must_use]
+    fn last_commit(&self) -> Self;
+
+    /// Recipients that are not at their end.
+    fn open_recipients(&self) -> impl Future<Output = Result<u64, ReadError>> + Send;
 
     /// Selected items with open recipients, oldest first, behind `after`.
     fn queue(

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex};
 use mailtypes::ItemId;
 use rusqlite::Connection;
 
-use crate::StoreError;
 use crate::body_log::BodyReader;
 use crate::disk::{Disk, RealDisk};
 use crate::draft::Drafts;
@@ -129,6 +128,8 @@ impl Options {
 #[derive(Clone)]
 pub struct Embedded {
     inner: Arc<Inner>,
+    /// Whether questions about the queue wait until what was promised before is committed.
+    settles: bool,
 }
 
 struct Inner {
@@ -143,8 +144,6 @@ struct Inner {
     fresh: Arc<fresh::Fresh>,
     /// Whether something is promised that readers do not see yet.
     ahead: Arc<AtomicBool>,
-    /// Why the last question was answered from the last commit, if it was.
-    behind: Mutex<Option<StoreError>>,
     /// Entries of the journal that the start has repeated.
     repeated: u64,
     metrics: Metrics,
@@ -317,7 +316,7 @@ impl Embedded {
             doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
             ahead,
-            room: journal::redo::Redo::default(),
+            blank: journal::redo::Redo::default(),
             young: young::Young::default(),
         };
         let writer = start::writer(&options, &path, writer)?;
@@ -328,7 +327,6 @@ impl Embedded {
             cache,
             fresh,
             ahead: shown,
-            behind: Mutex::default(),
             repeated,
             metrics,
             upgraded,
@@ -341,6 +339,7 @@ impl Embedded {
         };
         Ok(Self {
             inner: Arc::new(inner),
+            settles: true,
         })
     }
 

@@ -150,5 +150,6 @@ each_backend!(
     nobody_is_told_for_a_reason in outgoing,
     a_maildir_counts_as_a_mailbox in outgoing,
     a_selection_names_what_is_meant in operating,
+    behind_a_settle_the_last_commit_has_all in operating,
     a_census_counts_by_state_and_age in outgoing,
 );

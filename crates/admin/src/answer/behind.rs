@@ -1,8 +1,17 @@
-//! Answers from the last commit say so.
+//! People ask where their mail is just when nothing can be written: then answers are from the last
+//! commit, and say so.
 
-use store::StoreError;
+use store::{Store, StoreError};
 
 use crate::{Answer, Kind, Refusal};
+
+/// The store for a question about the queue, and why it knows no more than the last commit, if that is so.
+pub(super) async fn readable<S: Store>(store: &S) -> Result<(S, Option<StoreError>), Refusal> {
+    match store.settle().await {
+        Err(StoreError::Closed) => Err(StoreError::Closed.into()),
+        settled => Ok((store.last_commit(), settled.err())),
+    }
+}
 
 /// Says when what an answer tells, or does not find, is from the last commit, and why.
 pub(super) fn told_behind(

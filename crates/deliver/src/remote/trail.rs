@@ -293,7 +293,7 @@ fn literal(ip: IpAddr) -> String {
     }
 }
 
-/// An address and its port, as always.
+/// An address and its port: each message has one.
 fn written(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(v4) => format!("{}:{}", IpText(address.ip()), v4.port()),

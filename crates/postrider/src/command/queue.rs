@@ -10,7 +10,7 @@ use crate::ask::ask;
 use crate::config::parse_duration;
 use crate::failure::{Failure, code};
 use crate::global::Global;
-use crate::output::{Output, Table};
+use crate::output::{self, Output, Table};
 
 /// What to do with the queue.
 #[derive(Debug, clap::Subcommand)]
@@ -169,16 +169,20 @@ fn list(
     match (global.json, next) {
         (true, next) => {
             write!(out, r#"],"next":{}"#, to_json(&next)?)?;
-            if let Some(text) = behind {
-                write!(out, r#","behind":{}"#, to_json(&text)?)?;
+            if let Some(text) = &behind {
+                write!(out, r#","behind":{}"#, to_json(text)?)?;
             }
             writeln!(out, "}}")?;
         }
         (false, Some(next)) => out.line(format!("there may be more: add --after {next}"))?,
+        (false, None) if listed == 0 && behind.is_some() => {
+            out.line("the last commit has nothing like that")?;
+        }
         (false, None) if listed == 0 && which.is_all() => out.line("the queue is empty")?,
         (false, None) if listed == 0 => out.line("nothing like that is in the queue")?,
         (false, None) => {}
     }
+    behind.into_iter().for_each(output::note);
     Ok(code::DONE)
 }
 

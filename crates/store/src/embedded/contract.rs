@@ -11,7 +11,7 @@ use super::orders::{
     Accept, AddAccount, Begin, BringHome, DeliverLocal, Operate, Record, RemoveAccount,
     RemoveAlias, RenewLease, Report, SetAlias, SetDelivery, SetPassword, Suppress, TakeLease,
 };
-use super::{Embedded, locked, queries};
+use super::{Embedded, queries};
 use crate::item::{
     About, Attempt, Begun, Cursor, DuePage, Lane, Lease, LocalDelivery, LocalOutcome, NewItem,
 };
@@ -242,8 +242,19 @@ impl Store for Embedded {
             .await
     }
 
-    fn behind(&self) -> Option<StoreError> {
-        locked(&self.inner.behind).clone()
+    async fn settle(&self) -> Result<(), StoreError> {
+        self.commit_promised().await
+    }
+
+    fn last_commit(&self) -> Self {
+        Self {
+            settles: false,
+            ..self.clone()
+        }
+    }
+
+    async fn open_recipients(&self) -> Result<u64, ReadError> {
+        Ok(self.read_queue(queries::audit::open).await?)
     }
 
     async fn queue(
@@ -255,13 +266,13 @@ impl Store for Embedded {
         let selection = selection.clone();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read_at_least(move |db| queries::queue::queue(db, &selection, after, limit))
+            .read_queue(move |db| queries::queue::queue(db, &selection, after, limit))
             .await?)
     }
 
     async fn story(&self, item: ItemId) -> Result<Option<ItemView>, ReadError> {
         let story = move |db: &Connection| queries::story::story(db, item);
-        Ok(self.read_at_least(story).await?)
+        Ok(self.read_queue(story).await?)
     }
 
     async fn trace(
@@ -273,7 +284,7 @@ impl Store for Embedded {
         let address = address.clone();
         let limit = limit.min(PAGE_MAX);
         Ok(self
-            .read_at_least(move |db| queries::story::trace(db, &address, before, limit))
+            .read_queue(move |db| queries::story::trace(db, &address, before, limit))
             .await?)
     }
 

@@ -12,7 +12,7 @@ use super::orders::{Ask, SetAside, Settle};
 use super::queries::due::{Found, Look};
 use super::source::{self, Opened};
 use super::turn::Turn;
-use super::{Embedded, Source, locked, queries};
+use super::{Embedded, Source, queries};
 use crate::body_log::Place;
 use crate::item::Lease;
 use crate::spans::Spans;
@@ -24,26 +24,23 @@ impl Embedded {
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.settle().await?;
+        self.commit_promised().await?;
         self.read_committed(question).await
     }
 
-    /// The same; while what is promised cannot be committed, from the last commit: just then people ask
-    /// where their mail is.
-    pub(super) async fn read_at_least<T: Send + 'static>(
+    /// The same, for what people ask about the queue: some of them take what the last commit has.
+    pub(super) async fn read_queue<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let settled = self.settle().await;
-        if settled == Err(StoreError::Closed) {
-            return Err(StoreError::Closed);
+        if self.settles {
+            self.commit_promised().await?;
         }
-        *locked(&self.inner.behind) = settled.err();
         self.read_committed(question).await
     }
 
     /// Returns when all is committed that was promised before.
-    async fn settle(&self) -> Result<(), StoreError> {
+    pub(super) async fn commit_promised(&self) -> Result<(), StoreError> {
         if self.inner.ahead.load(Ordering::Acquire) {
             self.inner.writer.carry_out(Settle).await?;
         }

@@ -43,8 +43,8 @@ pub(crate) struct Writer {
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
     pub(crate) ahead: Ahead,
-    /// Empty: room for the entry of a turn.
-    pub(crate) room: Redo,
+    /// An empty one for the entry of the next turn: its memory is used again.
+    pub(crate) blank: Redo,
     /// Messages that have no rows yet, of it and of the turn that runs.
     pub(crate) young: Young,
     pub(crate) timing: Timing,

@@ -216,3 +216,22 @@ pub(crate) async fn a_selection_names_what_is_meant(backend: impl Backend) {
     assert_eq!(due(&store, &held).await.len(), 2);
     assert_books_balance(&store).await;
 }
+
+pub(crate) async fn behind_a_settle_the_last_commit_has_all(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    let ann = account(&store, "ann@example.org").await;
+    let to = [("ann@example.org", Destination::Account(ann))];
+    let id = accept(&store, b"x", &to).await;
+    assert_eq!(store.settle().await, Ok(()));
+    let last = store.last_commit();
+    let all = Selection::default();
+    assert_eq!(last.queue(&all, None, 9).await.unwrap().len(), 1);
+    assert_eq!(last.open_recipients().await, Ok(1));
+    deliver_due(&store, &held).await;
+    assert_eq!(store.settle().await, Ok(()));
+    let story = last.story(id).await.unwrap().unwrap();
+    assert_eq!(story.recipients[0].state, RecipientState::Delivered);
+    assert_eq!(last.open_recipients().await, Ok(0));
+    assert_eq!(store.open_recipients().await, Ok(0));
+}

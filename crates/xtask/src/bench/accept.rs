@@ -22,7 +22,7 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let rounds = form.choose(super::ROUNDS, 1);
     let mut rows = Vec::new();
     for load in load::all(form) {
-        println!("{load}, {} messages, {rounds} rounds", load.messages);
+        println!("{load}, {}, {rounds} rounds", load.counts());
         rows.push(measure(&load, &peers, rounds)?);
     }
     let names: Vec<&str> = peers.iter().map(|(peer, _)| peer.name).collect();

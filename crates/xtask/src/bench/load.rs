@@ -46,6 +46,12 @@ impl Load {
         }
     }
 
+    /// How many messages, for people.
+    pub(super) fn counts(&self) -> String {
+        let fast = self.for_pace(Pace::Fast).messages;
+        format!("{} messages ({fast} for whoever is fast)", self.messages)
+    }
+
     /// How long the generator took until the last message had its 250.
     pub(super) fn send(&self, port: u16, to: &str) -> anyhow::Result<Duration> {
         let mut source = lab::command("smtp-source")?;

@@ -60,7 +60,7 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let rounds = form.choose(ROUNDS, 1);
     let mut rows = Vec::new();
     for load in load::all(form) {
-        println!("{load}, {} messages, {rounds} rounds", load.messages);
+        println!("{load}, {}, {rounds} rounds", load.counts());
         let mut results = vec![Vec::new(); ways.len()];
         for _ in 0..rounds {
             for (way, samples) in ways.iter().zip(&mut results) {

@@ -195,14 +195,20 @@ fn printable(octets: &[u8], len_max: usize) -> String {
     if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return text.into_owned();
     }
-    let plain = |c: char| if c.is_control() || turns(c) { '?' } else { c };
+    let plain = |c: char| {
+        if c.is_control() || misleads(c) {
+            '?'
+        } else {
+            c
+        }
+    };
     text.chars().map(plain).collect()
 }
 
-/// Whether a character changes the order in which others are shown: a line of the log could be made to
-/// look like another one. UAX #9 §2
-fn turns(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a character breaks the line, or changes the order in which others are shown: a line of the
+/// log could be made to look like another one. UAX #9 §2, UAX #14 §5.1
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -297,8 +303,8 @@ mod tests {
         };
         assert_eq!(reply, "550 a?b\u{fffd}c?d");
         check(
-            "550 \u{202e}ko 052\u{2069} \u{f6}\u{200f}\u{5d0}\r\n",
-            &["550 ?ko 052? \u{f6}?\u{5d0}"],
+            "550 \u{202e}ko 052\u{2069} \u{f6}\u{200f}\u{5d0}\u{2028}250\r\n",
+            &["550 ?ko 052? \u{f6}?\u{5d0}?250"],
         );
     }
 

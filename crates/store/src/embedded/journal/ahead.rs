@@ -54,13 +54,20 @@ impl Ahead {
         Some(COMMIT_EVERY.saturating_sub(now.since(self.since?)))
     }
 
-    /// All of it is committed. The room for as much again stays.
+    /// All of it is committed.
     pub(crate) fn clear(&mut self) {
-        self.redo.truncate(0);
-        self.effects = Effects::default();
-        self.end = None;
-        self.since = None;
-        self.shown.store(false, Ordering::Release);
+        let Self {
+            redo,
+            effects,
+            end,
+            since,
+            shown,
+        } = self;
+        redo.clear(COMMIT_OCTETS_MAX);
+        *effects = Effects::default();
+        *end = None;
+        *since = None;
+        shown.store(false, Ordering::Release);
     }
 
     /// Whether the database has it: after a commit of unknown outcome.

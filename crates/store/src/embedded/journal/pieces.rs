@@ -52,7 +52,8 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// The next piece, and which values are its own; the first that cannot be read is the last.
+    /// The next piece, and which of the gathered values are its own; the first piece that cannot be read
+    /// is the last. Whoever lets go of values in between uses no such range from before.
     pub(crate) fn read(&mut self) -> Option<Result<(Piece, Range<usize>), ReplayError>> {
         if self.rest.is_empty() {
             return None;

@@ -27,6 +27,12 @@ impl Redo {
         self.0.truncate(len);
     }
 
+    /// Empties it; of its memory so many octets stay for what comes next.
+    pub(crate) fn clear(&mut self, kept: usize) {
+        self.0.clear();
+        self.0.shrink_to(kept);
+    }
+
     /// What has come behind the first `len` octets.
     pub(crate) fn since(&self, len: usize) -> Self {
         Self(self.0[len..].to_vec())

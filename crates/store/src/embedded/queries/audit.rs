@@ -8,13 +8,15 @@ use rusqlite::{Connection, params};
 use crate::report::{Problem, Totals};
 use crate::story::RecipientState;
 
+/// Recipients that are not at their end.
+pub(crate) fn open(db: &Connection) -> rusqlite::Result<u64> {
+    let sum = "SELECT coalesce(sum(open), 0) FROM item WHERE open > 0";
+    db.query_row(sum, [], |row| row.get(0).map(count))
+}
+
 /// The books of all time, read in one snapshot.
 pub(crate) fn totals(db: &Connection) -> rusqlite::Result<Totals> {
-    let open: i64 = db.query_row(
-        "SELECT coalesce(sum(open), 0) FROM item WHERE open > 0",
-        [],
-        |row| row.get(0),
-    )?;
+    let open = open(db)?;
     db.query_row(
         "SELECT coalesce(sum(accepted), 0), coalesce(sum(delivered), 0), coalesce(sum(bounced), 0),
                 coalesce(sum(suppressed), 0), coalesce(sum(removed), 0) FROM daily",
@@ -26,7 +28,7 @@ pub(crate) fn totals(db: &Connection) -> rusqlite::Result<Totals> {
                 bounced: count(row.get(2)?),
                 suppressed: count(row.get(3)?),
                 removed: count(row.get(4)?),
-                open: count(open),
+                open,
             })
         },
     )

@@ -6,7 +6,7 @@ use crate::embedded::DATABASE;
 use crate::embedded::order::Order;
 use crate::embedded::orders::{Operate, RemoveAccount};
 use crate::embedded::turn::Turn;
-use crate::{Listing, Selection};
+use crate::{Listing, QueueLine, Selection};
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -230,10 +230,9 @@ async fn a_first_segment_that_does_not_sync_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_is_lost_questions_are_answered_from_the_last_commit() {
     let rig = Rig::working(Work::Callers);
+    let last = rig.store.last_commit();
     let committed = rig.accept(b"committed").await;
-    let story = async |id| rig.store.story(id).await.unwrap();
-    assert!(story(committed).await.is_some());
-    assert_eq!(rig.store.behind(), None);
+    rig.store.settle().await.unwrap();
     let promised = rig.accept(b"promised").await;
     let (path, aside) = (
         rig.folder.path().join(DATABASE),
@@ -242,23 +241,28 @@ async fn while_the_database_is_lost_questions_are_answered_from_the_last_commit(
     std::fs::rename(&path, &aside).unwrap();
     std::fs::create_dir(&path).unwrap();
     lose_database(&rig).await;
-    assert!(story(committed).await.is_some() && story(promised).await.is_none());
-    assert!(matches!(rig.store.behind(), Some(StoreError::Disk(_))));
-    let all = rig
-        .store
-        .queue(&Selection::default(), None, 9)
-        .await
-        .unwrap();
-    assert_eq!(
-        all.iter().map(|line| line.id).collect::<Vec<_>>(),
-        [committed]
-    );
-    // The books are not told in part.
-    assert!(rig.store.audit().await.is_err());
+
+    let all = Selection::default();
+    let ids = |lines: Vec<QueueLine>| lines.iter().map(|line| line.id).collect::<Vec<_>>();
+    let ann = address("ann@example.org");
+    assert!(matches!(rig.store.settle().await, Err(StoreError::Disk(_))));
+    assert_eq!(ids(last.queue(&all, None, 9).await.unwrap()), [committed]);
+    assert_eq!(last.trace(&ann, None, 9).await, Ok(vec![committed]));
+    assert_eq!(last.open_recipients().await, Ok(1));
+    assert!(last.story(committed).await.unwrap().is_some());
+    assert!(last.story(promised).await.unwrap().is_none());
+    // Whoever acts on the answer gets none that is too old; and the books are not told in part.
+    assert!(rig.store.queue(&all, None, 9).await.is_err());
+    assert!(rig.store.story(promised).await.is_err());
+    assert!(rig.store.trace(&ann, None, 9).await.is_err());
+    assert!(rig.store.open_recipients().await.is_err());
+    assert!(last.audit().await.is_err());
+
     std::fs::remove_dir(&path).unwrap();
     std::fs::rename(&aside, &path).unwrap();
-    assert!(story(promised).await.is_some());
-    assert_eq!(rig.store.behind(), None);
+    rig.store.settle().await.unwrap();
+    let both = ids(last.queue(&all, None, 9).await.unwrap());
+    assert_eq!(both, [committed, promised]);
     rig.assert_clean().await;
 }
 

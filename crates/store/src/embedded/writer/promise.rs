@@ -38,7 +38,7 @@ impl Writer {
             };
             let mut made = Made {
                 sheet,
-                redo: std::mem::take(&mut self.room),
+                redo: std::mem::take(&mut self.blank),
                 ..Made::default()
             };
             let kept = self
@@ -47,8 +47,8 @@ impl Writer {
             if let Some(sheet) = made.sheet.take() {
                 self.log.used(sheet);
             }
-            self.room = made.redo;
-            self.room.truncate(0);
+            self.blank = made.redo;
+            self.blank.clear(TURN_OCTETS_MAX);
             let (done, later) = rest.split_at_mut(made.orders.min(rest.len()));
             if let Err(error) = kept {
                 if cfg!(planted = "answer-early") {

@@ -18,8 +18,8 @@ pub(super) fn make_ended(db: &Connection, octets: &[u8]) -> Result<(), ReplayErr
     while let Some(piece) = pieces.read() {
         let (piece, values) = piece?;
         match piece {
-            Piece::Write(Write::EndRecipient) => end = first(values, 3),
-            Piece::Write(Write::CloseOne) => closed = first(values, 1),
+            Piece::Write(Write::EndRecipient) if end.is_empty() => end = first(values, 3),
+            Piece::Write(Write::CloseOne) if closed.is_empty() => closed = first(values, 1),
             Piece::Write(
                 write @ (Write::AddItem
                 | Write::AddRecipient
