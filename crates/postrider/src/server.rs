@@ -94,7 +94,7 @@ impl Server {
                 metrics: receive.clone(),
             },
         );
-        listeners.set(&config).await.map_err(first)?;
+        listen(&mut listeners, &config).await?;
         let domains = Arc::new(Mutex::new(config.domains.clone()));
         let outward = Outward::new(&config);
         let (deliverer, dns) = outward.deliverer(&store, &clock, &config, wake)?;
@@ -247,6 +247,20 @@ impl Server {
     }
 }
 
+/// Opens all listeners. What a server before this one has left is still closing its own, perhaps.
+async fn listen(listeners: &mut Listeners, config: &Config) -> Result<(), Failure> {
+    let mut tries = LISTEN_TRIES;
+    while let Err(failures) = listeners.set(config).await {
+        let in_use = |failure: &Failure| failure.code == code::UNAVAILABLE;
+        if tries == 0 || !failures.iter().all(in_use) {
+            return Err(first(failures));
+        }
+        tries -= 1;
+        tokio::time::sleep(LISTEN_PAUSE).await;
+    }
+    Ok(())
+}
+
 /// What `check` would say is said where it will be looked for.
 fn tell_doubts(config: &Config) {
     for doubt in doubts(config, &own_addresses(config)) {
@@ -300,6 +314,10 @@ pub(crate) async fn open_store_to_serve(data: &Path, clock: &Clock) -> Result<Em
 pub(crate) const OPEN_TRIES: usize = 30;
 /// Between two tries.
 pub(crate) const OPEN_PAUSE: Duration = Duration::from_millis(100);
+/// How often a port that is in use is tried again at a start.
+const LISTEN_TRIES: usize = 20;
+/// Between two tries.
+const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 /// How long a command may have the files.
 const OPEN_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a server may take to end. Whoever starts us waits, and we hear no signal meanwhile.

@@ -8,6 +8,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::limits::{DISK_RESERVE, DISK_RESERVE_MIN, WAL_CHECKPOINT, WAL_LEN_MAX};
+
 /// A folder of files. Names are plain file names, without a path.
 pub trait Disk: Send + Sync {
     /// Makes a new file; fails when the name is taken.
@@ -54,8 +56,13 @@ pub struct Space {
 impl Space {
     /// What new mail may use: below the reserve, nothing.
     pub fn for_new_mail(self) -> u64 {
-        self.free
-            .saturating_sub((self.total / 20).min(crate::limits::DISK_RESERVE))
+        let reserve = (self.total / 20).clamp(DISK_RESERVE_MIN, DISK_RESERVE);
+        self.free.saturating_sub(reserve)
+    }
+
+    /// How long the WAL of the database may become: what it holds has to find room in the database too.
+    pub(crate) fn for_wal(self) -> u64 {
+        (self.free / 4).clamp(WAL_CHECKPOINT, WAL_LEN_MAX)
     }
 }
 

@@ -295,6 +295,8 @@ impl Embedded {
             row.get(0)
         })?;
         let accepting = Arc::new(AtomicBool::new(true));
+        let open = room::Open::default();
+        open.set(queries::audit::open(&db)?);
         let ahead = journal::ahead::Ahead::default();
         let shown = ahead.shown();
         let bodies = BodyReader::new(Arc::clone(&disk));
@@ -315,15 +317,16 @@ impl Embedded {
             suspect: std::collections::VecDeque::new(),
             doubtful: Vec::new(),
             accepting: Arc::clone(&accepting),
+            open: open.clone(),
             ahead,
             blank: journal::redo::Redo::default(),
             young: young::Young::default(),
         };
-        let writer = start::writer(&options, &path, writer)?;
+        let writer = start::writer(&options, &path, Arc::clone(&below), writer)?;
         let inner = Inner {
             drafts: start::drafts(&options, &disk, &numbers)?,
             ids: ids::Ids::new(start::rng(options.seed), ItemId::from_i64(last)),
-            room: room::Room::new(Arc::clone(&disk), accepting),
+            room: room::Room::new([Arc::clone(&disk), below], accepting, open),
             cache,
             fresh,
             ahead: shown,

@@ -33,8 +33,12 @@ pub const WRITER_QUEUE_MAX: usize = 4096;
 pub const FAN_OUT_MAX: usize = 100;
 /// Below this much free space (or 5 % of the disk, whichever is less) new mail is put off, in octets.
 pub const DISK_RESERVE: u64 = 256 * 1024 * 1024;
+/// And below this on the smallest disk: what is promised and the WAL have to find room in the database.
+pub const DISK_RESERVE_MIN: u64 = 32 * 1024 * 1024;
+/// Octets of a disk that are kept for the end of each recipient in the queue: its story grows by that.
+pub const END_LEN: u64 = 1024;
 /// How old a reading of the free space may be.
-pub const SPACE_AGE_MAX: Duration = Duration::from_secs(1);
+pub const SPACE_AGE_MAX: Duration = Duration::from_millis(100);
 /// Attempts that one call marks as in hand.
 pub const BEGIN_MAX: usize = 1000;
 /// Times that the delivery of a message may bring down a worker or the server before it is held.
@@ -57,7 +61,8 @@ pub const CENSUS_AGES: [Duration; 5] = [
 pub const READERS: usize = 2;
 /// The WAL grows to about this size before a checkpoint is asked for, in octets.
 pub const WAL_CHECKPOINT: u64 = 8 * 1024 * 1024;
-/// Beyond this size a checkpoint tries to start the WAL anew at its front, in octets.
+/// Beyond this size, or a quarter of what is free, a checkpoint tries to start the WAL anew at its front,
+/// in octets.
 pub const WAL_LEN_MAX: u64 = 256 * 1024 * 1024;
 /// Rows of finished stories deleted in one turn.
 pub const RETAIN_GROUP: usize = 500;

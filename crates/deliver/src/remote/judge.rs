@@ -59,14 +59,17 @@ fn refused(stage: Stage, reply: &ServerReply, seen: Circumstances<'_>) -> Next {
 }
 
 fn lost(stage: Stage, why: &Lost, dot_sent: bool, seen: Circumstances<'_>) -> Next {
-    let text = format!("{}: {}", seen.host, why.at(stage));
-    // RFC 3463 §3.5: bad connection
-    let status = Status::new(EnhancedCode::new(4, 4, 2), text);
+    let mut text = format!("{}: {}", seen.host, why.at(stage));
     if *why == Lost::Stopped {
         return Next::Stopped(stopped(Some(stage), dot_sent));
     }
     if dot_sent {
-        // It may have arrived: another host at once would make a double likely.
+        text.push_str(TWICE);
+    }
+    // RFC 3463 §3.5: bad connection
+    let status = Status::new(EnhancedCode::new(4, 4, 2), text);
+    if dot_sent {
+        // Another host at once would make a double likely.
         return Next::Later(status);
     }
     if seen.kept && is_first(stage) {
@@ -83,7 +86,7 @@ pub(crate) fn stopped(stage: Option<Stage>, dot_sent: bool) -> Status {
         text.push_str(stage.as_str());
     }
     if dot_sent {
-        text.push_str(": the message may arrive twice");
+        text.push_str(TWICE);
     }
     Status::new(EnhancedCode::new(4, 3, 2), text)
 }
@@ -163,6 +166,8 @@ fn transient(mut status: Status) -> Status {
     status
 }
 
+/// Behind what became of an attempt when the host has the whole message, and nobody knows what it made of it.
+const TWICE: &str = ": the message may arrive twice";
 /// RFC 7504 §3
 const TAKES_NO_MAIL: u16 = 521;
 /// RFC 7504 §4
@@ -194,7 +199,12 @@ mod tests {
             Next::Never(status) => ("never", status),
         };
         assert!(status.text.contains("mx.example.net"), "{status}");
-        format!("{word} {}", status.code)
+        let twice = if status.text.contains("may arrive twice") {
+            ", perhaps twice"
+        } else {
+            ""
+        };
+        format!("{word} {}{twice}", status.code)
     }
 
     #[test]
@@ -256,8 +266,8 @@ mod tests {
     fn what_follows_from_a_lost_connection() {
         for (stage, dot_sent, kept, wanted) in [
             // It may have arrived: nobody else gets it at once.
-            (Stage::FinalDot, true, false, "later 4.4.2"),
-            (Stage::FinalDot, true, true, "later 4.4.2"),
+            (Stage::FinalDot, true, false, "later 4.4.2, perhaps twice"),
+            (Stage::FinalDot, true, true, "later 4.4.2, perhaps twice"),
             (Stage::Body, false, false, "other host 4.4.2"),
             (Stage::Mail, false, true, "at once 4.4.2"),
             (Stage::Mail, false, false, "other host 4.4.2"),

@@ -136,10 +136,8 @@ fn list(
         "QUEUE ID", "ACCEPTED", "OCTETS", "FROM", "TO", "STATE", "LAST",
     ];
     let (mut table, mut listed) = (Table::new(&head), 0);
-    if global.json {
-        write!(out, r#"{{"answer":"queue","items":["#)?;
-    }
     let mut behind = None;
+    let mut begins = true;
     let next = loop {
         let left = limit.map_or(PAGE, |limit| limit.saturating_sub(listed));
         let request = Request::QueueList {
@@ -151,6 +149,10 @@ fn list(
             return Err(unexpected());
         };
         if global.json {
+            // Not before there is an answer: an error is one JSON value by itself.
+            if std::mem::take(&mut begins) {
+                write!(out, r#"{{"answer":"queue","items":["#)?;
+            }
             for (n, item) in page.items.iter().enumerate() {
                 let comma = if listed + n == 0 { "" } else { "," };
                 write!(out, "{comma}{}", to_json(item)?)?;

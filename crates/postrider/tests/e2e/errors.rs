@@ -151,6 +151,12 @@ fn programs_get_refusals_as_json() {
         ("mail show ann@example.org 7 --json", 1, "no message 7", ""),
         ("queue --json", 64, "subcommand", "Usage:"),
         (
+            "queue list --after nonsense --json",
+            65,
+            "is no queue id",
+            "",
+        ),
+        (
             "queue list --limit many --json",
             64,
             "invalid value",

@@ -3,64 +3,71 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use rusqlite::Connection;
 use tracing::warn;
 
+use crate::disk::{Disk, Space};
 use crate::limits::{WAL_CHECKPOINT, WAL_LEN_MAX};
 
 /// Watches the length of the WAL from behind the writer's turns.
+///
+/// What is in it is brought down by a thread. It begins anew at its front only when all of it has been
+/// and nobody writes, and under load somebody always does: when it is too long, the writer stops for that.
 pub(crate) struct Checkpoints {
     wal: PathBuf,
+    /// Of the database.
+    disk: Arc<dyn Disk>,
     wake: mpsc::SyncSender<()>,
-    turns: u32,
+    /// How often not to look whether it is too long.
+    pause: u32,
 }
 
 impl Checkpoints {
-    /// Starts the thread; it ends with the value.
-    pub(crate) fn start(path: &Path, db: Connection) -> std::io::Result<Self> {
+    /// Starts the thread; it ends with the value. The database lies on `disk`.
+    pub(crate) fn start(path: &Path, db: Connection, disk: Arc<dyn Disk>) -> std::io::Result<Self> {
         let (wake, woken) = mpsc::sync_channel(1);
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
-        let wal = PathBuf::from(wal);
-        let watched = wal.clone();
         thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || {
                 while woken.recv().is_ok() {
-                    run(&db, &watched);
+                    run(&db);
                 }
                 // The last one leaves the data folder tidy: everything in the database file.
-                run(&db, &watched);
+                run(&db);
             })?;
         Ok(Self {
-            wal,
+            wal: PathBuf::from(wal),
+            disk,
             wake,
-            turns: 0,
+            pause: 0,
         })
     }
 
-    /// Looks now and then whether the WAL has become long.
-    pub(crate) fn after_turn(&mut self) {
-        self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(LOOK_EVERY_TURNS) && reaches(&self.wal, WAL_CHECKPOINT) {
-            // Full means that it has been told already.
-            let _ = self.wake.try_send(());
+    /// Looks behind a commit whether the WAL has become long; answers whether it is to be cut.
+    pub(crate) fn after_turn(&mut self) -> bool {
+        self.pause = self.pause.saturating_sub(1);
+        if !reaches(&self.wal, WAL_CHECKPOINT) {
+            return false;
         }
+        let len_max = self.disk.space().map_or(WAL_LEN_MAX, Space::for_wal);
+        if self.pause == 0 && reaches(&self.wal, len_max) {
+            self.pause = PAUSE;
+            return true;
+        }
+        // Full means that it has been told already.
+        let _ = self.wake.try_send(());
+        false
     }
 }
 
-fn run(db: &Connection, wal: &Path) {
-    // A passive checkpoint waits for nobody. Only a WAL that has outgrown its limit is worth
-    // making the writer wait, so that it starts again at the front of the file.
-    let kind = if reaches(wal, WAL_LEN_MAX) {
-        "RESTART"
-    } else {
-        "PASSIVE"
-    };
-    let done = db.query_row(&format!("PRAGMA wal_checkpoint({kind})"), [], |_| Ok(()));
+/// A passive checkpoint waits for nobody.
+fn run(db: &Connection) {
+    let done = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     if let Err(e) = done {
         warn!(error = %e, "a checkpoint of the database failed");
     }
@@ -93,7 +100,8 @@ fn reaches(wal: &Path, len: u64) -> bool {
 const HEADER_LEN: usize = 32;
 /// Octets in front of each page in a WAL: the salts stand at 8.
 const FRAME_HEADER_LEN: usize = 24;
-const LOOK_EVERY_TURNS: u32 = 4;
+/// Commits until it is tried again to cut a WAL: somebody may be reading for long.
+const PAUSE: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -107,7 +115,7 @@ mod tests {
         let wal = folder.path().join("test.db-wal");
         assert!(!reaches(&wal, LEN));
         let db = crate::embedded::database::open(&path).unwrap();
-        run(&db, &wal);
+        run(&db);
         db.execute_batch("CREATE TABLE filler (octets BLOB)")
             .unwrap();
         assert!(!reaches(&wal, LEN));
@@ -117,11 +125,42 @@ mod tests {
         };
         fill(1 << 17);
         assert!(reaches(&wal, LEN));
-        run(&db, &wal);
+        run(&db);
         fill(1);
         assert!(std::fs::metadata(&wal).unwrap().len() > LEN);
         assert!(!reaches(&wal, LEN));
         fill(1 << 17);
         assert!(reaches(&wal, LEN));
+    }
+
+    #[test]
+    fn a_wal_that_is_too_long_for_the_disk_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let wal = folder.path().join("test.db-wal");
+        let db = crate::embedded::database::open(&path).unwrap();
+        let disk = crate::disk::double::MemoryDisk::default();
+        let again = crate::embedded::database::open_again(&path).unwrap();
+        let mut checkpoints = Checkpoints::start(&path, again, Arc::new(disk.clone())).unwrap();
+        db.execute_batch("CREATE TABLE filler (octets BLOB)")
+            .unwrap();
+        let fill = |octets: u64| {
+            let octets = u32::try_from(octets).unwrap();
+            db.execute("INSERT INTO filler VALUES (zeroblob(?))", [octets])
+                .unwrap();
+        };
+        let cut = || crate::embedded::database::cut_wal(&db).unwrap();
+        assert!(!checkpoints.after_turn());
+        fill(WAL_CHECKPOINT + 1);
+        assert!(!checkpoints.after_turn(), "there is room");
+        disk.set_free(4 * WAL_CHECKPOINT);
+        assert!(checkpoints.after_turn());
+        // The thread may be at it.
+        while !cut() {}
+        assert_eq!(std::fs::metadata(&wal).unwrap().len(), 0);
+        fill(WAL_CHECKPOINT + 1);
+        let looks = (0..PAUSE).map(|_| checkpoints.after_turn());
+        let looks: Vec<_> = looks.collect();
+        assert!(looks[..looks.len() - 1].iter().all(|look| !look) && looks[looks.len() - 1]);
     }
 }

@@ -99,6 +99,17 @@ pub(crate) fn reopen(path: &Path) -> rusqlite::Result<(Connection, Box<[i64; 256
     Ok((db, epochs))
 }
 
+/// Brings what the WAL holds down into the database file, and cuts it. Answers whether that was done:
+/// who reads, or makes a checkpoint, is waited for only a moment.
+pub(crate) fn cut_wal(db: &Connection) -> rusqlite::Result<bool> {
+    db.busy_timeout(CHECKPOINT_BUSY)?;
+    let cut = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        row.get::<_, i64>(0)
+    });
+    db.busy_timeout(BUSY)?;
+    Ok(cut? == 0)
+}
+
 /// Opens the database once more, for checkpoints.
 pub(crate) fn open_again(path: &Path) -> rusqlite::Result<Connection> {
     let db = connect(path, READER_CACHE)?;

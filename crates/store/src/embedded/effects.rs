@@ -27,6 +27,13 @@ pub(crate) struct Tally {
     pub(crate) removed: i64,
 }
 
+impl Tally {
+    /// How many more recipients wait for their end.
+    pub(crate) fn opened(&self) -> i64 {
+        self.accepted - self.delivered - self.bounced - self.suppressed - self.removed
+    }
+}
+
 impl Effects {
     pub(crate) fn live(&mut self, segment: i64, octets: i64) {
         match self.live.iter_mut().find(|(id, _)| *id == segment) {

@@ -37,17 +37,19 @@ pub(super) fn timing(options: &Options) -> Timing {
 pub(super) fn writer(
     options: &Options,
     path: &Path,
+    disk: Arc<dyn Disk>,
     writer: writer::Writer,
 ) -> Result<WriterHandle, OpenError> {
     let mut turns = Turns {
         writer,
         clock: Arc::clone(&options.clock),
-        after: Box::new(|| ()),
+        after: Box::new(|| false),
     };
     if options.work == Work::Callers {
         return Ok(WriterHandle::by_callers(turns));
     }
-    let mut checkpoints = checkpoint::Checkpoints::start(path, database::open_again(path)?)?;
+    let db = database::open_again(path)?;
+    let mut checkpoints = checkpoint::Checkpoints::start(path, db, disk)?;
     turns.after = Box::new(move || checkpoints.after_turn());
     Ok(WriterHandle::with_thread(turns)?)
 }

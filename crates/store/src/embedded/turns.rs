@@ -24,8 +24,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Turns {
     pub(crate) writer: Writer,
     pub(crate) clock: Clock,
-    /// Runs behind each turn that has committed something.
-    pub(crate) after: Box<dyn FnMut() + Send>,
+    /// Runs behind each turn that has committed something; tells whether the WAL is to be cut.
+    pub(crate) after: Box<dyn FnMut() -> bool + Send>,
 }
 
 impl Turns {
@@ -47,7 +47,11 @@ impl Turns {
     fn guarded(&mut self, turn: impl FnOnce(&mut Writer) -> bool) {
         match catch_unwind(AssertUnwindSafe(|| turn(&mut self.writer))) {
             Ok(false) => {}
-            Ok(true) => (self.after)(),
+            Ok(true) => {
+                if (self.after)() {
+                    self.writer.cut_wal();
+                }
+            }
             Err(_) => {
                 // Its callers see their answers dropped; the writer goes on for the others.
                 error!("a turn of the writer panicked; the database is opened anew");

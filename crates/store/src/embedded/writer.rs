@@ -14,8 +14,9 @@ use super::fresh::Fresh;
 use super::journal::ahead::Ahead;
 use super::journal::redo::Redo;
 use super::order::{Lasting, Pending};
+use super::room::Open;
 use super::young::Young;
-use super::{database, evacuate};
+use super::{database, evacuate, queries};
 use crate::StoreError;
 use crate::body_log::{AppendError, BodyLog, BodyReader};
 use crate::metrics::Timing;
@@ -39,6 +40,8 @@ pub(crate) struct Writer {
     pub(crate) suspect: VecDeque<i64>,
     /// Segments that died with a commit of unknown outcome.
     pub(crate) doubtful: Vec<i64>,
+    /// Recipients without an end; shared with those who look for room.
+    pub(crate) open: Open,
     /// Whether new mail may come; shared with those who ask before they send it.
     pub(crate) accepting: Arc<AtomicBool>,
     /// What is promised and not committed.
@@ -161,7 +164,11 @@ impl Writer {
         self.fresh.clear();
         self.unlink(&dead);
         self.commit_ahead(now);
-        self.database().map(|_| ())
+        let db = self.database()?;
+        if !self.is_ahead() {
+            self.open.set(queries::audit::open(db)?);
+        }
+        Ok(())
     }
 
     /// Opens a transaction that has all that is promised, if there is none.
@@ -189,6 +196,16 @@ impl Writer {
             self.lose_database();
         }
         begun
+    }
+
+    /// Has the WAL begin anew, with nothing in it: for a moment between two transactions.
+    pub(crate) fn cut_wal(&self) {
+        if let Some(db) = &self.db
+            && db.is_autocommit()
+            && let Err(error) = database::cut_wal(db)
+        {
+            warn!(%error, "the WAL of the database could not be cut");
+        }
     }
 
     /// Ends a transaction in which nothing was promised.

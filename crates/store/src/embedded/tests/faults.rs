@@ -6,6 +6,7 @@ use crate::embedded::DATABASE;
 use crate::embedded::order::Order;
 use crate::embedded::orders::{Operate, RemoveAccount};
 use crate::embedded::turn::Turn;
+use crate::limits::{DISK_RESERVE, END_LEN};
 use crate::{Listing, QueueLine, Selection};
 
 const EIO: i32 = 5;
@@ -143,7 +144,7 @@ async fn below_the_reserve_only_new_mail_waits() {
         .try_accept(b"x", Destination::Account(ann))
         .await
         .unwrap();
-    rig.disk.set_free(crate::limits::DISK_RESERVE);
+    rig.disk.set_free(DISK_RESERVE);
     rig.advance(Duration::from_secs(2));
     let refused = rig.try_accept(b"y", Destination::Remote).await;
     assert_eq!(refused, Err(AcceptError::NoRoom));
@@ -151,10 +152,31 @@ async fn below_the_reserve_only_new_mail_waits() {
         rig.deliver(id, ann).await,
         LocalOutcome::Delivered { uid: 1 }
     );
-    rig.disk.set_free(crate::limits::DISK_RESERVE + 1000);
+    rig.disk.set_free(DISK_RESERVE + 1000);
     rig.advance(Duration::from_secs(2));
     assert_eq!(rig.store.room(1000), Err(AcceptError::NoRoom));
     assert_eq!(rig.store.room(999), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_keeps_room_for_its_end() {
+    let rig = Rig::new();
+    let ann = rig.account().await;
+    rig.disk.set_free(DISK_RESERVE + 2 * END_LEN);
+    let mut waiting = Vec::new();
+    while rig.store.room(1) == Ok(()) {
+        waiting.push(rig.accept(b"x").await);
+    }
+    assert_eq!(waiting.len(), 2);
+    let rig = rig.crash(true);
+    rig.disk.set_free(DISK_RESERVE + 2 * END_LEN);
+    assert_eq!(rig.store.room(1), Err(AcceptError::NoRoom));
+    rig.deliver(waiting[0], ann).await;
+    assert_eq!(rig.store.room(1), Ok(()));
+    // Also when the database was lost meanwhile.
+    lose_database(&rig).await;
+    rig.accept_in_the_end(b"y").await;
+    assert_eq!(rig.store.room(1), Err(AcceptError::NoRoom));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,10 +184,10 @@ async fn a_draft_on_disk_needs_no_second_room() {
     let rig = Rig::new();
     let large = vec![b'x'; 10 * DRAFT_MEMORY_MAX];
     // What is left when the draft lies there: more than the reserve, less than its size again.
-    rig.disk.set_free(crate::limits::DISK_RESERVE + (1 << 20));
+    rig.disk.set_free(DISK_RESERVE + (1 << 20));
     let id = rig.accept(&large).await;
     assert_eq!(rig.read(id).await.unwrap(), large);
-    rig.disk.set_free(crate::limits::DISK_RESERVE);
+    rig.disk.set_free(DISK_RESERVE);
     rig.advance(Duration::from_secs(2));
     let refused = rig.try_accept(&large, Destination::Remote).await;
     assert_eq!(refused, Err(AcceptError::NoRoom));

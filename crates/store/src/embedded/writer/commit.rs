@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::{Writer, opened};
 use crate::StoreError;
 use crate::embedded::books::write_effects;
-use crate::embedded::effects::Effects;
+use crate::embedded::effects::{Effects, Tally};
 use crate::embedded::journal::redo::Redo;
 use crate::embedded::order::Pending;
 use crate::embedded::turn::Turn;
@@ -21,6 +21,8 @@ struct Done {
     /// Segments without a live body, whose rows are gone.
     dead: Vec<i64>,
     effects: Effects,
+    /// Without what was promised before.
+    own: Tally,
 }
 
 impl Writer {
@@ -89,7 +91,7 @@ impl Writer {
         }
         let db = opened(&self.db)?;
         self.young.make_all_rows(db)?;
-        let mut sum = self.ahead.effects.clone();
+        let mut own = Effects::default();
         // Nobody repeats these.
         let mut redo = Redo::default();
         for asked in batch.iter_mut() {
@@ -108,7 +110,7 @@ impl Writer {
             };
             if asked.apply(&mut turn) {
                 let effects = turn.effects;
-                sum.merge(&effects);
+                own.merge(&effects);
             } else if db.is_autocommit() {
                 // SQLite gave up the whole transaction: a full disk, or an I/O error.
                 return Err(asked.why().unwrap_or_else(|| {
@@ -121,6 +123,9 @@ impl Writer {
         }
         close_suspects(db, &self.suspect)?;
         let named = self.log.open_end().or(self.ahead.end);
+        done.own = own.tally;
+        let mut sum = self.ahead.effects.clone();
+        sum.merge(&own);
         done.dead = write_effects(db, &sum, named, now)?;
         done.effects = sum;
         self.end_transaction(db, self.timing.begin())?;
@@ -144,6 +149,7 @@ impl Writer {
             self.cache.clear();
         }
         self.forget(&done.effects.put_away);
+        self.open.add(&done.own);
         self.unlink(&done.dead);
     }
 

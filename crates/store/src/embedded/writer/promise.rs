@@ -212,6 +212,7 @@ impl Writer {
             Ok(()) => {
                 self.timing.synced(began, made.orders);
                 self.forget(&std::mem::take(&mut made.effects.put_away));
+                self.open.add(&made.effects.tally);
                 self.ahead.add(&made.redo, &made.effects, sheet.end(), now);
                 Ok(())
             }
