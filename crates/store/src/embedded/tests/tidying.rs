@@ -1,7 +1,7 @@
 //! Segments, stories and accounts that go.
 
 use super::*;
-use crate::limits::{COMPACT_AFTER, DISK_RESERVE, SEGMENT_LEN_MAX};
+use crate::limits::{COMPACT_AFTER, DISK_RESERVE, SEGMENT_LEN_MAX, WAL_CHECKPOINT};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_segment_without_live_bodies_is_unlinked() {
@@ -316,4 +316,32 @@ async fn a_copy_that_died_between_two_groups_takes_nothing_more() {
     assert_eq!(rig.store.inner.writer.carry_out(order(1)).await, Ok(false));
     assert_eq!(rig.read(second).await.unwrap(), b"second");
     rig.crash(true).assert_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wal_that_is_too_long_for_its_disk_is_cut_behind_a_commit() {
+    struct Fill;
+    impl Order for Fill {
+        type Answer = ();
+        type Error = StoreError;
+        fn apply(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreError> {
+            turn.db
+                .execute_batch("CREATE TABLE IF NOT EXISTS filler (octets BLOB)")?;
+            turn.db
+                .execute("INSERT INTO filler VALUES (zeroblob(?))", [WAL_CHECKPOINT])?;
+            Ok(())
+        }
+    }
+    let rig = Rig::new();
+    let wal = rig.folder.path().join("postrider.db-wal");
+    let len = || std::fs::metadata(&wal).unwrap().len();
+    let fill = async || rig.store.inner.writer.carry_out(Fill).await.unwrap();
+    fill().await;
+    rig.accept(b"there is room").await;
+    assert!(len() > WAL_CHECKPOINT);
+    rig.disk.set_free(4 * WAL_CHECKPOINT);
+    fill().await;
+    // The answer comes before the cut; another order comes behind it.
+    assert!(rig.store.remove_alias(&address("no@example.org")).await.is_err());
+    assert!(len() < WAL_CHECKPOINT, "{}", len());
 }
