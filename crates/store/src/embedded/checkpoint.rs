@@ -15,7 +15,8 @@ use crate::limits::{WAL_CHECKPOINT, WAL_LEN_MAX};
 /// Watches the length of the WAL from behind the writer's turns.
 ///
 /// What is in it is brought down by a thread. It begins anew at its front only when all of it has been
-/// and nobody writes, and under load somebody always does: when it is too long, the writer stops for that.
+/// and nobody writes, and under load somebody always does. Where the disk has room it may grow for so long;
+/// where it has not, the writer stops for that.
 pub(crate) struct Checkpoints {
     wal: PathBuf,
     /// Of the database.
@@ -31,17 +32,19 @@ impl Checkpoints {
         let (wake, woken) = mpsc::sync_channel(1);
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
+        let wal = PathBuf::from(wal);
+        let watched = wal.clone();
         thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || {
                 while woken.recv().is_ok() {
-                    run(&db);
+                    run(&db, &watched);
                 }
                 // The last one leaves the data folder tidy: everything in the database file.
-                run(&db);
+                run(&db, &watched);
             })?;
         Ok(Self {
-            wal: PathBuf::from(wal),
+            wal,
             disk,
             wake,
             pause: 0,
@@ -55,7 +58,8 @@ impl Checkpoints {
             return false;
         }
         let len_max = self.disk.space().map_or(WAL_LEN_MAX, Space::for_wal);
-        if self.pause == 0 && reaches(&self.wal, len_max) {
+        let is_scarce = len_max < WAL_LEN_MAX;
+        if is_scarce && self.pause == 0 && reaches(&self.wal, len_max) {
             self.pause = PAUSE;
             return true;
         }
@@ -65,9 +69,15 @@ impl Checkpoints {
     }
 }
 
-/// A passive checkpoint waits for nobody.
-fn run(db: &Connection) {
-    let done = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+fn run(db: &Connection, wal: &Path) {
+    // A passive checkpoint waits for nobody. Only a WAL that has outgrown its limit is worth
+    // making the writer wait, so that it starts again at the front of the file.
+    let kind = if reaches(wal, WAL_LEN_MAX) {
+        "RESTART"
+    } else {
+        "PASSIVE"
+    };
+    let done = db.query_row(&format!("PRAGMA wal_checkpoint({kind})"), [], |_| Ok(()));
     if let Err(e) = done {
         warn!(error = %e, "a checkpoint of the database failed");
     }
@@ -115,7 +125,7 @@ mod tests {
         let wal = folder.path().join("test.db-wal");
         assert!(!reaches(&wal, LEN));
         let db = crate::embedded::database::open(&path).unwrap();
-        run(&db);
+        run(&db, &wal);
         db.execute_batch("CREATE TABLE filler (octets BLOB)")
             .unwrap();
         assert!(!reaches(&wal, LEN));
@@ -125,7 +135,7 @@ mod tests {
         };
         fill(1 << 17);
         assert!(reaches(&wal, LEN));
-        run(&db);
+        run(&db, &wal);
         fill(1);
         assert!(std::fs::metadata(&wal).unwrap().len() > LEN);
         assert!(!reaches(&wal, LEN));

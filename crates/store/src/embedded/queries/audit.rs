@@ -8,15 +8,20 @@ use rusqlite::{Connection, params};
 use crate::report::{Problem, Totals};
 use crate::story::RecipientState;
 
-/// Recipients that are not at their end.
+/// Recipients that are not at their end, as the books have it: to count them takes a second for a million.
 pub(crate) fn open(db: &Connection) -> rusqlite::Result<u64> {
-    let sum = "SELECT coalesce(sum(open), 0) FROM item WHERE open > 0";
+    let sum =
+        "SELECT coalesce(sum(accepted - delivered - bounced - suppressed - removed), 0) FROM daily";
     db.query_row(sum, [], |row| row.get(0).map(count))
 }
 
 /// The books of all time, read in one snapshot.
 pub(crate) fn totals(db: &Connection) -> rusqlite::Result<Totals> {
-    let open = open(db)?;
+    let open: i64 = db.query_row(
+        "SELECT coalesce(sum(open), 0) FROM item WHERE open > 0",
+        [],
+        |row| row.get(0),
+    )?;
     db.query_row(
         "SELECT coalesce(sum(accepted), 0), coalesce(sum(delivered), 0), coalesce(sum(bounced), 0),
                 coalesce(sum(suppressed), 0), coalesce(sum(removed), 0) FROM daily",
@@ -28,7 +33,7 @@ pub(crate) fn totals(db: &Connection) -> rusqlite::Result<Totals> {
                 bounced: count(row.get(2)?),
                 suppressed: count(row.get(3)?),
                 removed: count(row.get(4)?),
-                open,
+                open: count(open),
             })
         },
     )

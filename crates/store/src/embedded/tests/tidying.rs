@@ -342,6 +342,11 @@ async fn a_wal_that_is_too_long_for_its_disk_is_cut_behind_a_commit() {
     rig.disk.set_free(4 * WAL_CHECKPOINT);
     fill().await;
     // The answer comes before the cut; another order comes behind it.
-    assert!(rig.store.remove_alias(&address("no@example.org")).await.is_err());
+    assert!(
+        rig.store
+            .remove_alias(&address("no@example.org"))
+            .await
+            .is_err()
+    );
     assert!(len() < WAL_CHECKPOINT, "{}", len());
 }
