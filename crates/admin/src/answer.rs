@@ -20,7 +20,7 @@ mod maildir;
 mod order;
 mod queue;
 
-use behind::{readable, told_behind};
+use behind::look;
 
 /// What an answer depends on besides the store.
 #[derive(Clone, Debug)]
@@ -77,10 +77,7 @@ pub async fn answer(
 ) -> Result<Reply, Refusal> {
     let answer = match request {
         Request::MailShow { account, uid } => return mail::show(store, &account, uid).await,
-        Request::Status => {
-            let (store, behind) = readable(store).await?;
-            told_behind(behind, status(&store, house).await)
-        }
+        Request::Status => look(store, |store| async move { status(&store, house).await }).await,
         Request::Stopping => Ok(Answer::Stopping {
             stopping: house.stopping,
         }),
@@ -89,22 +86,27 @@ pub async fn answer(
             before,
             limit,
         } => {
-            let (store, behind) = readable(store).await?;
-            let traced = queue::trace(&store, house, &what, before.as_deref(), page(limit)).await;
-            told_behind(behind, traced)
+            let trace = |store| async move {
+                queue::trace(&store, house, &what, before.as_deref(), page(limit)).await
+            };
+            look(store, trace).await
         }
         Request::QueueList {
             which,
             after,
             limit,
         } => {
-            let (store, behind) = readable(store).await?;
-            let listed = queue::list(&store, house, &which, after.as_deref(), page(limit)).await;
-            told_behind(behind, listed)
+            let list = |store| async move {
+                queue::list(&store, house, &which, after.as_deref(), page(limit)).await
+            };
+            look(store, list).await
         }
         Request::QueueShow { id } => {
-            let (store, behind) = readable(store).await?;
-            told_behind(behind, queue::show(&store, house, item_id(&id)?).await)
+            let id = item_id(&id)?;
+            look(store, |store| async move {
+                queue::show(&store, house, id).await
+            })
+            .await
         }
         Request::Order {
             order,

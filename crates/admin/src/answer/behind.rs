@@ -5,16 +5,20 @@ use store::{Store, StoreError};
 
 use crate::{Answer, Kind, Refusal};
 
-/// The store for a question about the queue, and why it knows no more than the last commit, if that is so.
-pub(super) async fn readable<S: Store>(store: &S) -> Result<(S, Option<StoreError>), Refusal> {
-    match store.settle().await {
-        Err(StoreError::Closed) => Err(StoreError::Closed.into()),
-        settled => Ok((store.last_commit(), settled.err())),
+/// Asks about the queue: all that was answered before is committed first, when it can be.
+pub(super) async fn look<S: Store, F: Future<Output = Result<Answer, Refusal>>>(
+    store: &S,
+    ask: impl FnOnce(S) -> F,
+) -> Result<Answer, Refusal> {
+    let settled = store.settle().await;
+    if settled == Err(StoreError::Closed) {
+        return Err(StoreError::Closed.into());
     }
+    told_behind(settled.err(), ask(store.last_commit()).await)
 }
 
 /// Says when what an answer tells, or does not find, is from the last commit, and why.
-pub(super) fn told_behind(
+fn told_behind(
     why: Option<StoreError>,
     mut answer: Result<Answer, Refusal>,
 ) -> Result<Answer, Refusal> {

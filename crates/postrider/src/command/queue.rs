@@ -137,7 +137,6 @@ fn list(
     ];
     let (mut table, mut listed) = (Table::new(&head), 0);
     let mut behind = None;
-    let mut begins = true;
     let next = loop {
         let left = limit.map_or(PAGE, |limit| limit.saturating_sub(listed));
         let request = Request::QueueList {
@@ -150,7 +149,7 @@ fn list(
         };
         if global.json {
             // Not before there is an answer: an error is one JSON value by itself.
-            if std::mem::take(&mut begins) {
+            if listed == 0 {
                 write!(out, r#"{{"answer":"queue","items":["#)?;
             }
             for (n, item) in page.items.iter().enumerate() {
