@@ -165,8 +165,11 @@ impl Writer {
         self.unlink(&dead);
         self.commit_ahead(now);
         let db = self.database()?;
-        if !self.is_ahead() {
-            self.open.set(queries::audit::open(db)?);
+        // What was known before will do for the count: the database is open again.
+        if !self.is_ahead()
+            && let Ok(open) = queries::audit::open(db)
+        {
+            self.open.set(open);
         }
         Ok(())
     }
