@@ -28,7 +28,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         let limit = self.shared.sites().room(age).min(WINDOW);
-        if limit == 0 {
+        if limit == 0 || self.putting_off.is_busy(age) {
             return Ok(None);
         }
         let at = self.places[age];
@@ -50,13 +50,19 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     /// look again.
     pub(super) async fn refill(&mut self, lease: &Lease) -> Result<Option<Duration>, StoreError> {
         for _ in 0..REFILLS_AT_ONCE {
-            let Some(refill) = self.shared.sites().next_refill() else {
+            // New mail first.
+            let mut ages = Age::ALL.into_iter();
+            let refill = ages.find_map(|age| {
+                let is_busy = self.putting_off.is_busy(age);
+                (!is_busy).then(|| self.shared.sites().next_refill(age))?
+            });
+            let Some(refill) = refill else {
                 return Ok(None);
             };
             let page = self.more(lease, &refill).await?;
             let full = page.due.len() >= refill.limit;
-            let given = self.offer_all(lease, page.due, Some(&refill.hop)).await;
-            let next = match given.stopped {
+            let stopped = self.offer_all(lease, page.due, Some(&refill.hop)).await;
+            let next = match stopped {
                 Some(before) => Some(before),
                 None if full => Some(page.next.unwrap_or(refill.after)),
                 None => None,
@@ -64,10 +70,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             self.shared.sites().went_on(&refill, next);
             if next == Some(refill.after) {
                 return Ok(Some(IDLE_MIN));
-            }
-            if given.kept_back {
-                // Whoever writes that down has enough for one round.
-                break;
             }
         }
         Ok(Some(Duration::ZERO))
@@ -89,16 +91,18 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         page.inspect_err(|_| self.shared.sites().look_ends())
     }
 
-    /// Gives recipients to their sites; `until_full` stops when there is no room for that one.
+    /// Gives recipients to their sites; `until_full` stops when there is no room for that one, and
+    /// answers the place before it.
     async fn offer_all(
         &mut self,
         lease: &Lease,
         all: Vec<Due>,
         until_full: Option<&NextHop>,
-    ) -> Given {
+    ) -> Option<Cursor> {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
-        let mut given = Given::default();
+        let mut stopped = None;
+        let mut kept_back = Vec::new();
         let (ours, all): (Vec<_>, Vec<_>) = all
             .into_iter()
             .partition(|due| is_ours(&due.address, &settings));
@@ -124,29 +128,19 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             match offered {
                 Offered::Taken => {}
                 Offered::NoRoom if until_full == Some(&hop) => {
-                    given.stopped = Some(before);
+                    stopped = Some(before);
                     break;
                 }
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
-                    given.kept_back = true;
                     let until = down.keeps_until(own_pause);
-                    self.keep_back(*due, &down, until).await;
+                    kept_back.push((*due, why_kept_back(&down), until));
                 }
             }
         }
+        self.putting_off.add(&self.shared, kept_back);
         self.shared.sites().look_ends();
-        given
-    }
-
-    async fn keep_back(&self, due: Due, down: &Down, until: Timestamp) {
-        let mut code = down.status.code;
-        // It may be for good that the host refuses; not trying is not.
-        code.class = 4;
-        let seen = date::rfc3339(down.since);
-        let text = format!("not tried, since at {seen}: {}", down.status.text);
-        let status = Status::new(code, text);
-        self.shared.postpone([due], &status, until).await;
+        stopped
     }
 
     async fn nowhere(&self, due: Due, reason: &str) {
@@ -159,11 +153,14 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     }
 }
 
-/// What came of offering some recipients.
-#[derive(Default)]
-struct Given {
-    /// There was no room any more for the one behind this place.
-    stopped: Option<Cursor>,
-    /// Some were not tried, because their next hop is down.
-    kept_back: bool,
+/// What a recipient of a next hop that is down is told.
+fn why_kept_back(down: &Down) -> Status {
+    let mut code = down.status.code;
+    // It may be for good that the host refuses; not trying is not.
+    code.class = 4;
+    let seen = date::rfc3339(down.since);
+    Status::new(
+        code,
+        format!("not tried, since at {seen}: {}", down.status.text),
+    )
 }
