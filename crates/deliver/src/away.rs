@@ -45,7 +45,9 @@ pub(crate) struct Away<S, R, D> {
     /// How far the lanes of the queue have been gone through.
     places: ByAge<Option<Cursor>>,
     suspects: Suspects,
-    putting_off: PuttingOff,
+    /// What a walk has found, and what a refill has, or a line: neither waits for the other.
+    walked: PuttingOff,
+    refilled: PuttingOff,
     rng: SmallRng,
     /// The queue could not be looked at.
     trouble: Trouble,
@@ -74,7 +76,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             hired: std::collections::HashMap::new(),
             places: ByAge::default(),
             suspects: Suspects::default(),
-            putting_off: PuttingOff::default(),
+            walked: PuttingOff::default(),
+            refilled: PuttingOff::default(),
             rng,
             trouble: Trouble::default(),
         }
@@ -109,7 +112,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             self.left(left).await;
         }
         self.give_up_begun().await;
-        self.putting_off.end().await;
+        self.walked.end().await;
+        self.refilled.end().await;
     }
 
     /// How long nothing can be begun, because our own store fails. Nobody wakes us before.
