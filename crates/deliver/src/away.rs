@@ -45,9 +45,7 @@ pub(crate) struct Away<S, R, D> {
     /// How far the lanes of the queue have been gone through.
     places: ByAge<Option<Cursor>>,
     suspects: Suspects,
-    /// What a walk has found, and what a refill has, or a line: neither waits for the other.
-    walked: PuttingOff,
-    refilled: PuttingOff,
+    putting_off: PuttingOff,
     rng: SmallRng,
     /// The queue could not be looked at.
     trouble: Trouble,
@@ -76,8 +74,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             hired: std::collections::HashMap::new(),
             places: ByAge::default(),
             suspects: Suspects::default(),
-            walked: PuttingOff::default(),
-            refilled: PuttingOff::default(),
+            putting_off: PuttingOff::default(),
             rng,
             trouble: Trouble::default(),
         }
@@ -112,8 +109,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             self.left(left).await;
         }
         self.give_up_begun().await;
-        self.walked.end().await;
-        self.refilled.end().await;
+        self.putting_off.end().await;
     }
 
     /// How long nothing can be begun, because our own store fails. Nobody wakes us before.

@@ -6,17 +6,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use store::Destination;
 use tokio::sync::mpsc;
 
-use crate::limits::{GIVE_WAY_EACH, GIVE_WAY_LONGEST, GIVE_WAY_MAX, OUTCOMES_MAX};
+use crate::limits::{GIVE_WAY_EACH, GIVE_WAY_MAX, OUTCOMES_MAX};
 use crate::outcome::{Ending, Told};
 
 /// Both ways in.
 pub(crate) struct Endings {
     prompt: mpsc::Sender<Told>,
     patient: mpsc::Sender<Told>,
-    /// Recipients that were done with promptly since the patient last made room.
+    /// Recipients that were dealt with promptly since somebody asked.
     passed: AtomicU32,
 }
 
@@ -59,25 +58,23 @@ impl Endings {
         len(&self.prompt) + len(&self.patient)
     }
 
-    /// So many recipients were done with promptly.
-    pub(crate) fn count_prompt(&self, count: usize) {
+    /// So many recipients were dealt with promptly.
+    pub(crate) fn passed(&self, count: usize) {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         self.passed.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How long what is patient makes room, having taken `took`, for what was prompt since the last time.
-    pub(crate) fn give_way_for(&self, took: Duration) -> Duration {
+    /// How long what is patient makes room, having taken `took`, for what has passed meanwhile.
+    pub(crate) fn way(&self, took: Duration) -> Duration {
         let passed = self.passed.swap(0, Ordering::Relaxed);
         let asked = GIVE_WAY_EACH.saturating_mul(passed);
-        let most = took.saturating_mul(GIVE_WAY_MAX).min(GIVE_WAY_LONGEST);
-        asked.min(most)
+        asked.min(took.saturating_mul(GIVE_WAY_MAX))
     }
 }
 
-/// Whether it goes elsewhere, was tried before, and waits on.
+/// Whether it was tried before, and waits on.
 fn is_patient(told: &Told) -> bool {
     told.due.attempts > 0
-        && told.due.destination == Destination::Remote
         && match told.ending {
             Ending::Later(_) | Ending::Untried(..) => true,
             Ending::Delivered(_) | Ending::Never(_) | Ending::Stopped(_) | Ending::Crashed => false,
@@ -159,19 +156,14 @@ mod tests {
     fn way_is_given_for_what_has_passed_and_not_without_end() {
         let (endings, _ends) = Endings::new();
         let millis = Duration::from_millis;
-        assert_eq!(endings.give_way_for(millis(20)), Duration::ZERO);
-        endings.count_prompt(3);
-        endings.count_prompt(4);
-        assert_eq!(endings.give_way_for(millis(20)), millis(7));
-        assert_eq!(endings.give_way_for(millis(20)), Duration::ZERO, "once");
-        endings.count_prompt(usize::MAX);
+        assert_eq!(endings.way(millis(20)), Duration::ZERO);
+        endings.passed(3);
+        endings.passed(4);
+        assert_eq!(endings.way(millis(20)), millis(7));
+        assert_eq!(endings.way(millis(20)), Duration::ZERO, "once");
+        endings.passed(usize::MAX);
         assert_eq!(
-            endings.give_way_for(Duration::from_secs(600)),
-            GIVE_WAY_LONGEST
-        );
-        endings.count_prompt(usize::MAX);
-        assert_eq!(
-            endings.give_way_for(millis(20)),
+            endings.way(millis(20)),
             millis(20 * u64::from(GIVE_WAY_MAX))
         );
     }

@@ -1,8 +1,8 @@
 //! Records what came of attempts, many at a time. While that fails, no further attempt begins.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use mailtypes::Timestamp;
 use rand::rngs::SmallRng;
 use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -18,8 +18,6 @@ pub(crate) struct Recorder<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     endings: mpsc::Receiver<Told>,
     pace: Pace,
-    /// It stops, and outcomes could not be recorded.
-    gave_up: bool,
     leases: watch::Receiver<Option<Lease>>,
     rng: SmallRng,
 }
@@ -45,7 +43,6 @@ impl<S: Store, R, D> Recorder<S, R, D> {
             shared,
             endings,
             pace,
-            gave_up: false,
             rng,
         }
     }
@@ -66,29 +63,28 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                     continue;
                 }
             }
-            let began = self.shared.clock.elapsed();
-            let done = told.iter().filter(|told| told.is_done()).count();
+            let began = self.shared.clock.now();
             let made = told.drain(..).map(|told| self.attempt(told));
             let mut made: Vec<_> = made.collect();
+            let count = made.len();
             while !made.is_empty() {
                 self.record(group(&mut made)).await;
             }
             self.shared.changed.notify_one();
             match self.pace {
-                Pace::Prompt => self.shared.endings.count_prompt(done),
+                Pace::Prompt => self.shared.endings.passed(count),
                 Pace::Patient => self.give_way(began).await,
             }
         }
     }
 
     /// Leaves the store to others, having begun at `began`.
-    /// Not by the clock: one that stands still would hold up everything.
-    async fn give_way(&self, began: Duration) {
-        let took = self.shared.clock.elapsed().saturating_sub(began);
-        let pause = self.shared.endings.give_way_for(took);
-        if !pause.is_zero() {
+    async fn give_way(&self, began: Timestamp) {
+        let now = self.shared.clock.now();
+        let way = self.shared.endings.way(now.since(began));
+        if !way.is_zero() {
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = self.shared.clock.sleep_until(now + way) => {}
                 () = self.shared.stopped() => {}
             }
         }
@@ -118,8 +114,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                 }
                 Err(error) => {
                     failures += 1;
-                    if self.shared.is_stopping() && (self.gave_up || failures > LAST_TRIES) {
-                        self.gave_up = true;
+                    if self.shared.is_stopping() && failures > LAST_TRIES {
                         // The marks tell the next start what was under way.
                         tracing::error!(%error, outcomes = dues.len(), "outcomes are not recorded");
                         return self.shared.let_go(dues.iter());

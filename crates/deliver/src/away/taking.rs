@@ -28,7 +28,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         let limit = self.shared.sites().room(age).min(WINDOW);
-        if limit == 0 || self.walked.is_busy(age) {
+        if limit == 0 || self.putting_off.is_busy(age) {
             return Ok(None);
         }
         let at = self.places[age];
@@ -49,16 +49,11 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     /// Looks for more mail where a next hop has little left. When there may be more, how soon to
     /// look again.
     pub(super) async fn refill(&mut self, lease: &Lease) -> Result<Option<Duration>, StoreError> {
-        for n in 1..=REFILLS_AT_ONCE {
-            // New mail first, but for one.
-            let first = if n < REFILLS_AT_ONCE {
-                Age::Fresh
-            } else {
-                Age::Again
-            };
-            let mut ages = [first, first.other()].into_iter();
+        for _ in 0..REFILLS_AT_ONCE {
+            // New mail first.
+            let mut ages = Age::ALL.into_iter();
             let refill = ages.find_map(|age| {
-                let is_busy = self.refilled.is_busy(age);
+                let is_busy = self.putting_off.is_busy(age);
                 (!is_busy).then(|| self.shared.sites().next_refill(age))?
             });
             let Some(refill) = refill else {
@@ -143,11 +138,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
             }
         }
-        let putting_off = match until_full {
-            Some(_) => &mut self.refilled,
-            None => &mut self.walked,
-        };
-        putting_off.add(&self.shared, kept_back);
+        self.putting_off.add(&self.shared, kept_back);
         self.shared.sites().look_ends();
         stopped
     }

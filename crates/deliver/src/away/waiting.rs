@@ -32,7 +32,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             };
             let recipients = jobs.into_iter().flat_map(|job| job.recipients);
             let put_off = recipients.map(|due| (due, status.clone(), now + LINE_PAUSE));
-            self.refilled.add(&self.shared, put_off.collect());
+            self.putting_off.add(&self.shared, put_off.collect());
         }
     }
 

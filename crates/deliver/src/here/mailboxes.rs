@@ -90,6 +90,7 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                 return Ok(());
             }
         };
+        self.shared.endings.passed(part.len());
         let now = self.shared.clock.now();
         for (((due, account), span), outcome) in part.iter().zip(spans).zip(outcomes) {
             let failures = self.mailboxes.patience.failures(due) + 1;
@@ -98,7 +99,6 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                     self.mailboxes.done(due);
                     fate::delivered(due, *account, uid, now);
                     self.shared.metrics.delivered(due, now);
-                    self.shared.endings.count_prompt(1);
                 }
                 // Should it still be due next time, it must not be asked for without end.
                 Next::Nothing => self.mailboxes.patience.failed(due, now),

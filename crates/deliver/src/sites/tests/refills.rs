@@ -110,16 +110,7 @@ fn first_attempts_and_others_are_fetched_apart_and_site_by_site() {
         };
         assert!(!jobs.is_empty());
     }
-    let third = hop("new.example");
-    for n in 0..=limit {
-        let item = message(2).item;
-        offer(&mut sites, &third, Due { item, ..due(n) });
-    }
-    let id = hire(&mut sites).unwrap();
-    let Failed::Down(_) = sites.turned_away(&third, Some(id), true) else {
-        panic!("nobody is connected there");
-    };
-    assert_eq!(sites.next_refill(Age::Fresh).unwrap().hop, third);
+    assert_eq!(sites.next_refill(Age::Fresh), None);
     let first = sites.next_refill(Age::Again).unwrap();
     let second = sites.next_refill(Age::Again).unwrap();
     assert_eq!((&first.hop, &second.hop), (&one, &other), "in turn");
