@@ -27,11 +27,8 @@ use crate::sites::age::{Age, ByAge};
 use crate::suspects::Suspects;
 
 mod ours;
-mod putting_off;
 mod taking;
 mod waiting;
-
-use putting_off::PuttingOff;
 
 /// The one who hires workers.
 pub(crate) struct Away<S, R, D> {
@@ -45,7 +42,6 @@ pub(crate) struct Away<S, R, D> {
     /// How far the lanes of the queue have been gone through.
     places: ByAge<Option<Cursor>>,
     suspects: Suspects,
-    putting_off: PuttingOff,
     rng: SmallRng,
     /// The queue could not be looked at.
     trouble: Trouble,
@@ -74,7 +70,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             hired: std::collections::HashMap::new(),
             places: ByAge::default(),
             suspects: Suspects::default(),
-            putting_off: PuttingOff::default(),
             rng,
             trouble: Trouble::default(),
         }
@@ -109,7 +104,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             self.left(left).await;
         }
         self.give_up_begun().await;
-        self.putting_off.end().await;
     }
 
     /// How long nothing can be begun, because our own store fails. Nobody wakes us before.
@@ -149,7 +143,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         self.shared.sites().set_limits(limits);
         self.shared.addresses.set_max(limits.per_hop);
         self.call_next(began);
-        self.clear_lines(began);
+        self.clear_lines(began).await;
         let more = self.refill(&lease).await?;
         let fresh = self.walk(&lease, Age::Fresh, began).await?;
         let again = self.walk(&lease, Age::Again, began).await?;

@@ -39,7 +39,7 @@ impl Kept {
             ("next hops", self.sites, SITES_MAX),
             ("lines", self.lines, LINES_MAX),
             ("workers", self.workers, connections),
-            ("outcomes", self.outcomes, 2 * OUTCOMES_MAX),
+            ("outcomes", self.outcomes, OUTCOMES_MAX),
             ("late items", self.late, LATE_MAX),
         ];
         let (what, len, max) = lists.into_iter().find(|(_, len, max)| len > max)?;
@@ -101,7 +101,7 @@ fn kept<S, R, D>(shared: &Shared<S, R, D>) -> Kept {
         sites: sites.len(),
         lines: sites.lines(),
         workers: sites.workers(),
-        outcomes: shared.endings.len(),
+        outcomes: OUTCOMES_MAX.saturating_sub(shared.endings.capacity()),
         late: shared.late.len(),
     }
 }

@@ -8,7 +8,6 @@
 
 mod away;
 mod deliverer;
-mod endings;
 mod explain;
 mod fate;
 mod forgive;

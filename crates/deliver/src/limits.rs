@@ -117,21 +117,16 @@ pub const TRAIL_DNS_LEN_MAX: usize = 8 * 1024;
 pub const TRAIL_SAID_LEN_MAX: usize = 16 * 1024;
 /// Octets of the reply that decided, for the report to the sender.
 pub const BLAMED_LEN_MAX: usize = 2000;
-/// Outcomes that wait to be recorded, of what is prompt and of what is patient each; with more of them no
-/// further attempt begins.
+/// Outcomes that wait to be recorded; with more of them no further attempt begins.
 pub const OUTCOMES_MAX: usize = 1000;
-/// Outcomes recorded at a time. Whoever comes next waits for as long as that takes.
-pub const RECORD_AT_ONCE: usize = 64;
-/// What was tried before and waits on makes so much room for each recipient that was dealt with meanwhile.
-pub const GIVE_WAY_EACH: Duration = Duration::from_millis(1);
-/// But at most so many times what recording it took.
-pub const GIVE_WAY_MAX: u32 = 9;
+/// Outcomes recorded at a time.
+pub const RECORD_AT_ONCE: usize = 256;
 /// Recipients for other servers in hand at a time, with so many connections: those that wait, those that
 /// workers have, those whose outcome is not recorded yet, and those of one look into the queue.
 #[must_use]
 pub const fn in_hand_max(connections: usize) -> usize {
     let workers = connections * JOBS_AT_ONCE * RECIPIENTS_PER_TRANSACTION;
-    2 * WAITING_LANE_MAX + workers + 2 * (OUTCOMES_MAX + RECORD_AT_ONCE + WINDOW)
+    2 * WAITING_LANE_MAX + workers + OUTCOMES_MAX + RECORD_AT_ONCE + WINDOW
 }
 /// Octets of their trails, in one transaction; a longer one goes alone.
 pub const RECORD_OCTETS_MAX: usize = 256 * 1024;

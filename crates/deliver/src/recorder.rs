@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use mailtypes::Timestamp;
 use rand::rngs::SmallRng;
 use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
 use tokio::sync::{mpsc, watch};
@@ -13,36 +12,24 @@ use crate::outcome::Told;
 use crate::patience;
 use crate::shared::Shared;
 
-/// One who writes outcomes down.
+/// The one who writes outcomes down.
 pub(crate) struct Recorder<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     endings: mpsc::Receiver<Told>,
-    pace: Pace,
     leases: watch::Receiver<Option<Lease>>,
     rng: SmallRng,
-}
-
-/// How soon it goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// At once.
-    Prompt,
-    /// When what is prompt has had its way.
-    Patient,
 }
 
 impl<S: Store, R, D> Recorder<S, R, D> {
     pub(crate) fn new(
         shared: Arc<Shared<S, R, D>>,
         endings: mpsc::Receiver<Told>,
-        pace: Pace,
         rng: SmallRng,
     ) -> Self {
         Self {
             leases: shared.lease.clone(),
             shared,
             endings,
-            pace,
             rng,
         }
     }
@@ -63,30 +50,12 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                     continue;
                 }
             }
-            let began = self.shared.clock.now();
             let made = told.drain(..).map(|told| self.attempt(told));
             let mut made: Vec<_> = made.collect();
-            let count = made.len();
             while !made.is_empty() {
                 self.record(group(&mut made)).await;
             }
             self.shared.changed.notify_one();
-            match self.pace {
-                Pace::Prompt => self.shared.endings.passed(count),
-                Pace::Patient => self.give_way(began).await,
-            }
-        }
-    }
-
-    /// Leaves the store to others, having begun at `began`.
-    async fn give_way(&self, began: Timestamp) {
-        let now = self.shared.clock.now();
-        let way = self.shared.endings.way(now.since(began));
-        if !way.is_zero() {
-            tokio::select! {
-                () = self.shared.clock.sleep_until(now + way) => {}
-                () = self.shared.stopped() => {}
-            }
         }
     }
 

@@ -28,7 +28,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
         let limit = self.shared.sites().room(age).min(WINDOW);
-        if limit == 0 || self.putting_off.is_busy(age) {
+        if limit == 0 {
             return Ok(None);
         }
         let at = self.places[age];
@@ -50,19 +50,13 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     /// look again.
     pub(super) async fn refill(&mut self, lease: &Lease) -> Result<Option<Duration>, StoreError> {
         for _ in 0..REFILLS_AT_ONCE {
-            // New mail first.
-            let mut ages = Age::ALL.into_iter();
-            let refill = ages.find_map(|age| {
-                let is_busy = self.putting_off.is_busy(age);
-                (!is_busy).then(|| self.shared.sites().next_refill(age))?
-            });
-            let Some(refill) = refill else {
+            let Some(refill) = self.shared.sites().next_refill() else {
                 return Ok(None);
             };
             let page = self.more(lease, &refill).await?;
             let full = page.due.len() >= refill.limit;
-            let stopped = self.offer_all(lease, page.due, Some(&refill.hop)).await;
-            let next = match stopped {
+            let given = self.offer_all(lease, page.due, Some(&refill.hop)).await;
+            let next = match given.stopped {
                 Some(before) => Some(before),
                 None if full => Some(page.next.unwrap_or(refill.after)),
                 None => None,
@@ -70,6 +64,10 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             self.shared.sites().went_on(&refill, next);
             if next == Some(refill.after) {
                 return Ok(Some(IDLE_MIN));
+            }
+            if given.kept_back {
+                // Whoever writes that down has enough for one round.
+                break;
             }
         }
         Ok(Some(Duration::ZERO))
@@ -91,18 +89,16 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         page.inspect_err(|_| self.shared.sites().look_ends())
     }
 
-    /// Gives recipients to their sites; `until_full` stops when there is no room for that one, and
-    /// answers the place before it.
+    /// Gives recipients to their sites; `until_full` stops when there is no room for that one.
     async fn offer_all(
         &mut self,
         lease: &Lease,
         all: Vec<Due>,
         until_full: Option<&NextHop>,
-    ) -> Option<Cursor> {
+    ) -> Given {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
-        let mut stopped = None;
-        let mut kept_back = Vec::new();
+        let mut given = Given::default();
         let (ours, all): (Vec<_>, Vec<_>) = all
             .into_iter()
             .partition(|due| is_ours(&due.address, &settings));
@@ -128,19 +124,29 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             match offered {
                 Offered::Taken => {}
                 Offered::NoRoom if until_full == Some(&hop) => {
-                    stopped = Some(before);
+                    given.stopped = Some(before);
                     break;
                 }
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
+                    given.kept_back = true;
                     let until = down.keeps_until(own_pause);
-                    kept_back.push((*due, why_kept_back(&down), until));
+                    self.keep_back(*due, &down, until).await;
                 }
             }
         }
-        self.putting_off.add(&self.shared, kept_back);
         self.shared.sites().look_ends();
-        stopped
+        given
+    }
+
+    async fn keep_back(&self, due: Due, down: &Down, until: Timestamp) {
+        let mut code = down.status.code;
+        // It may be for good that the host refuses; not trying is not.
+        code.class = 4;
+        let seen = date::rfc3339(down.since);
+        let text = format!("not tried, since at {seen}: {}", down.status.text);
+        let status = Status::new(code, text);
+        self.shared.postpone([due], &status, until).await;
     }
 
     async fn nowhere(&self, due: Due, reason: &str) {
@@ -153,14 +159,11 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
     }
 }
 
-/// What a recipient of a next hop that is down is told.
-fn why_kept_back(down: &Down) -> Status {
-    let mut code = down.status.code;
-    // It may be for good that the host refuses; not trying is not.
-    code.class = 4;
-    let seen = date::rfc3339(down.since);
-    Status::new(
-        code,
-        format!("not tried, since at {seen}: {}", down.status.text),
-    )
+/// What came of offering some recipients.
+#[derive(Default)]
+struct Given {
+    /// There was no room any more for the one behind this place.
+    stopped: Option<Cursor>,
+    /// Some were not tried, because their next hop is down.
+    kept_back: bool,
 }

@@ -21,7 +21,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
 
     /// Those that have not come when they were called leave their place to the next one; the mail of
     /// those that were not called in time makes room for others.
-    pub(super) fn clear_lines(&mut self, now: Timestamp) {
+    pub(super) async fn clear_lines(&self, now: Timestamp) {
         loop {
             let Some(Gone { hop, ip, uncalled }) = self.shared.sites().next_gone(now) else {
                 return;
@@ -31,8 +31,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 continue;
             };
             let recipients = jobs.into_iter().flat_map(|job| job.recipients);
-            let put_off = recipients.map(|due| (due, status.clone(), now + LINE_PAUSE));
-            self.putting_off.add(&self.shared, put_off.collect());
+            let until = now + LINE_PAUSE;
+            self.shared.postpone(recipients, &status, until).await;
         }
     }
 

@@ -90,7 +90,6 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                 return Ok(());
             }
         };
-        self.shared.endings.passed(part.len());
         let now = self.shared.clock.now();
         for (((due, account), span), outcome) in part.iter().zip(spans).zip(outcomes) {
             let failures = self.mailboxes.patience.failures(due) + 1;
