@@ -35,7 +35,7 @@ pub(crate) fn recorded(due: &Due, outcome: &Outcome) {
             let next = date::rfc3339(*again);
             tracing::info!(target: "mail", %id, to = %to, attempts, %status, next, "deferred");
         }
-        Outcome::Postponed { status, again, .. } => {
+        Outcome::Postponed(status, again) => {
             let next = date::rfc3339(*again);
             tracing::info!(target: "mail", %id, to = %to, attempts = made, %status, next, "postponed");
         }

@@ -116,7 +116,7 @@ impl Metrics {
         let outcome = match outcome {
             Outcome::Delivered(_) => return self.delivered(due, now),
             Outcome::Deferred(..) => DEFERRED,
-            Outcome::Postponed { .. } => POSTPONED,
+            Outcome::Postponed(..) => POSTPONED,
             Outcome::Crashed(_) => CRASHED,
             Outcome::Failed(_) => FAILED,
         };

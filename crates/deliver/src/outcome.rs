@@ -27,6 +27,8 @@ pub(crate) enum Ending {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) due: Due,
+    /// When it ended.
+    pub(crate) at: Timestamp,
     pub(crate) ending: Ending,
     /// By which way, for people, where no trail says so.
     pub(crate) detail: String,
@@ -36,23 +38,21 @@ pub(crate) struct Told {
 
 impl Told {
     /// As the store records it.
-    pub(crate) fn attempt(
-        &self,
-        schedule: &Schedule,
-        now: Timestamp,
-        rng: &mut impl Rng,
-    ) -> Attempt {
+    pub(crate) fn attempt(&self, schedule: &Schedule, rng: &mut impl Rng) -> Attempt {
         Attempt {
             item: self.due.item,
             recipient: self.due.recipient,
-            outcome: outcome(&self.due, self.ending.clone(), schedule, now, rng),
+            due: self.due.due,
+            at: self.at,
+            outcome: outcome(&self.due, self.ending.clone(), schedule, self.at, rng),
             detail: self.detail.clone(),
             trail: self.trail.clone(),
         }
     }
 }
 
-/// What is recorded: a delay has its next time, and one that has lasted too long is a failure.
+/// What is recorded of what ended at `now`: a delay has its next time, and one that has lasted too long is a
+/// failure.
 pub(crate) fn outcome(
     due: &Due,
     ending: Ending,
@@ -69,11 +69,9 @@ pub(crate) fn outcome(
             Some(again) => Outcome::Deferred(status, again),
             None => Outcome::Failed(expired(schedule, &status)),
         },
-        Ending::Untried(status, until) => Outcome::Postponed {
-            status,
-            due: due.due,
-            again: schedule.not_beyond(due.accepted, until, now),
-        },
+        Ending::Untried(status, until) => {
+            Outcome::Postponed(status, schedule.not_beyond(due.accepted, until, now))
+        }
     }
 }
 
@@ -139,7 +137,7 @@ mod tests {
         );
         let until = Timestamp::from_millis(five_days + 60_000);
         let mut untried = |millis| match after(0, Ending::Untried(status.clone(), until), millis) {
-            Outcome::Postponed { again, .. } => again,
+            Outcome::Postponed(_, again) => again,
             other => panic!("nobody has tried: {other:?}"),
         };
         let four_hours = Timestamp::from_millis(4 * 3_600_000);

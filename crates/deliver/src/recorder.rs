@@ -105,7 +105,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
             self.shared.metrics.recorded(due, &attempt.outcome, now);
             let waits = matches!(
                 attempt.outcome,
-                Outcome::Deferred(..) | Outcome::Postponed { .. }
+                Outcome::Deferred(..) | Outcome::Postponed(..)
             );
             let is_late = waits && !due.told && settings.schedule.is_late(due.accepted, now);
             if is_late {
@@ -121,8 +121,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
 
     fn attempt(&mut self, told: Told) -> (Due, Attempt) {
         let schedule = self.shared.settings.load().schedule;
-        let now = self.shared.clock.now();
-        let attempt = told.attempt(&schedule, now, &mut self.rng);
+        let attempt = told.attempt(&schedule, &mut self.rng);
         (told.due, attempt)
     }
 }
@@ -161,6 +160,8 @@ mod tests {
                 let attempt = Attempt {
                     item: due.item,
                     recipient: due.recipient,
+                    due: due.due,
+                    at: due.due,
                     outcome: Outcome::Crashed(due.due),
                     detail: String::new(),
                     trail: (*len > 0).then(|| "x".repeat(*len)),

@@ -132,6 +132,7 @@ impl<S, R, D> Shared<S, R, D> {
     async fn send(&self, due: Due, ending: Ending, detail: String, trail: Option<String>) {
         let told = Told {
             due,
+            at: self.clock.now(),
             ending,
             detail,
             trail,

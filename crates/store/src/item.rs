@@ -284,6 +284,10 @@ pub struct Attempt {
     pub item: ItemId,
     /// Which of its recipients.
     pub recipient: u32,
+    /// Since when it was due, as it was seen: another time was ordered meanwhile, and stands.
+    pub due: Timestamp,
+    /// When it ended.
+    pub at: Timestamp,
     /// What came of it.
     pub outcome: Outcome,
     /// By which way and host, for people.
@@ -298,7 +302,7 @@ impl Attempt {
         let status = match &self.outcome {
             Outcome::Delivered(status)
             | Outcome::Deferred(status, _)
-            | Outcome::Postponed { status, .. }
+            | Outcome::Postponed(status, _)
             | Outcome::Failed(status) => status.text.len(),
             Outcome::Crashed(_) => 0,
         };
@@ -314,15 +318,9 @@ pub enum Outcome {
     Delivered(Status),
     /// Try again at the given time.
     Deferred(Status, Timestamp),
-    /// Nobody was asked, so it is no attempt.
-    Postponed {
-        /// Why. It is kept where no attempt has left one.
-        status: Status,
-        /// Since when it was due, as it was seen: another time was ordered meanwhile, and stays.
-        due: Timestamp,
-        /// Wait until then.
-        again: Timestamp,
-    },
+    /// Nobody was asked, so it is no attempt: wait until the given time. Why is kept where no attempt has
+    /// left a reason.
+    Postponed(Status, Timestamp),
     /// Never: a bounce is owed to the sender.
     Failed(Status),
     /// What worked on it came to grief; try again at the given time, unless it has happened before.

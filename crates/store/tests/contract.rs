@@ -117,6 +117,7 @@ each_backend!(
     an_empty_message_is_a_message in leaving,
     return_path_fields_of_the_body_are_left_out in leaving,
     a_deferred_recipient_comes_back_when_it_is_due in leaving,
+    an_order_stands_against_an_older_attempt in leaving,
     a_failed_recipient_owes_a_bounce in leaving,
     mail_for_a_removed_account_is_not_lost in leaving,
     a_delivery_after_the_removal_is_written_down in leaving,

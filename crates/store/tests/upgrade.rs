@@ -86,6 +86,8 @@ async fn check(store: &Embedded) {
     assert_books_balance(store).await;
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
 async fn write_fixture(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
     let store = open(folder);
@@ -117,6 +119,8 @@ async fn write_fixture(folder: &Path) {
         Attempt {
             item: deferred,
             recipient: 0,
+            due: NOW,
+            at: NOW,
             outcome: again,
             detail: detail.clone(),
             trail: None,
@@ -124,6 +128,8 @@ async fn write_fixture(folder: &Path) {
         Attempt {
             item: failed,
             recipient: 0,
+            due: NOW,
+            at: NOW,
             outcome: Outcome::Failed(status(5)),
             detail,
             trail: None,
@@ -145,7 +151,7 @@ async fn write_fixture(folder: &Path) {
 }
 
 fn open(folder: &Path) -> Embedded {
-    let clock = Arc::new(|| Timestamp::from_millis(1_790_000_000_000));
+    let clock = Arc::new(|| NOW);
     let options = Options {
         seed: Some(1),
         work: Work::ThreadsOnDemand,

@@ -10,7 +10,7 @@ use super::young::Young;
 use crate::body_log::Place;
 use crate::limits::STRIKES_MAX;
 use crate::story::{EventKind, RecipientState};
-use crate::{Lease, StoreError};
+use crate::{Attempt, Lease, StoreError};
 
 /// The running transaction.
 pub(crate) struct Turn<'a> {
@@ -91,19 +91,6 @@ impl Turn<'_> {
         status: Option<&Status>,
         detail: &str,
     ) -> rusqlite::Result<()> {
-        self.note_attempt(item, recipient, kind, status, detail, None)
-    }
-
-    /// Writes down what came of an attempt, with its trail.
-    pub(crate) fn note_attempt(
-        &mut self,
-        item: ItemId,
-        recipient: Option<u32>,
-        kind: EventKind,
-        status: Option<&Status>,
-        detail: &str,
-        trail: Option<&str>,
-    ) -> rusqlite::Result<()> {
         self.write(
             Write::AddHistory,
             params![
@@ -113,7 +100,29 @@ impl Turn<'_> {
                 kind.code(),
                 status.map(ToString::to_string),
                 detail,
-                trail,
+                None::<&str>,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Writes down what came of an attempt, when it ended, with its trail.
+    pub(crate) fn note_attempt(
+        &mut self,
+        attempt: &Attempt,
+        kind: EventKind,
+        status: Option<&Status>,
+    ) -> rusqlite::Result<()> {
+        self.write(
+            Write::AddHistory,
+            params![
+                attempt.item.as_i64(),
+                attempt.recipient,
+                attempt.at.min(self.now).as_millis(),
+                kind.code(),
+                status.map(ToString::to_string),
+                attempt.detail,
+                attempt.trail,
             ],
         )?;
         Ok(())

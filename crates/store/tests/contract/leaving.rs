@@ -138,6 +138,8 @@ pub(crate) async fn a_deferred_recipient_comes_back_when_it_is_due(backend: impl
     let attempt = Attempt {
         item: id,
         recipient: 0,
+        due: backend.now(),
+        at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
         trail: None,
@@ -155,6 +157,64 @@ pub(crate) async fn a_deferred_recipient_comes_back_when_it_is_due(backend: impl
     assert_books_balance(&store).await;
 }
 
+/// Whoever orders a try has something in mind that the one before did not see.
+pub(crate) async fn an_order_stands_against_an_older_attempt(backend: impl Backend) {
+    let store = backend.store();
+    let held = lease(&store).await;
+    for orders in [&[Action::Retry][..], &[Action::Hold, Action::Release]] {
+        let to = [("x@far.example", Destination::Remote); 3];
+        let id = accept(&store, b"x", &to).await;
+        let due = backend.now();
+        let again = due + Duration::from_mins(5);
+        let marks = (0..3).map(|n| (id, n)).collect();
+        store.begin(&held, marks, false).await.unwrap();
+        backend.advance(Duration::from_secs(1));
+        let ended = backend.now();
+        backend.advance(Duration::from_secs(1));
+        for order in orders {
+            store.operate(*order, id, None, "root").await.unwrap();
+        }
+        backend.advance(Duration::from_secs(1));
+        let outcomes = [
+            Outcome::Deferred(status(4), again),
+            Outcome::Crashed(again),
+            Outcome::Postponed(status(4), again),
+        ];
+        let attempts = (0..).zip(outcomes).map(|(recipient, outcome)| Attempt {
+            item: id,
+            recipient,
+            due,
+            at: ended,
+            outcome,
+            detail: "by test".to_owned(),
+            trail: None,
+        });
+        let attempts: Vec<_> = attempts.collect();
+        store.record(&held, attempts).await.unwrap();
+        let story = store.story(id).await.unwrap().unwrap();
+        for recipient in &story.recipients {
+            assert!(
+                recipient.due.is_some_and(|due| due <= backend.now()),
+                "{orders:?}: {recipient:?}"
+            );
+        }
+        let [.., deferred, crashed] = &story.events[..] else {
+            panic!("{:?}", story.events);
+        };
+        assert_eq!((deferred.at, crashed.at), (ended, ended));
+        // Whoever walks through the lane does not miss it.
+        for lane in [Lane::Fresh, Lane::Again] {
+            let page = store.due(&held, lane, None, 10).await.unwrap();
+            assert!(page.due.iter().all(|due| due.item == id), "{lane:?}");
+        }
+        store
+            .operate(Action::Remove, id, None, "root")
+            .await
+            .unwrap();
+    }
+    assert_books_balance(&store).await;
+}
+
 pub(crate) async fn a_failed_recipient_owes_a_bounce(backend: impl Backend) {
     let store = backend.store();
     let held = lease(&store).await;
@@ -163,6 +223,8 @@ pub(crate) async fn a_failed_recipient_owes_a_bounce(backend: impl Backend) {
     let attempt = Attempt {
         item: id,
         recipient: 0,
+        due: backend.now(),
+        at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
         trail: None,
@@ -206,9 +268,11 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     let store = backend.store();
     let held = lease(&store).await;
     let id = accept(&store, b"x", &[("x@far.example", Destination::Remote)]).await;
-    let attempt = |outcome| Attempt {
+    let attempt = |due, outcome| Attempt {
         item: id,
         recipient: 0,
+        due,
+        at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
         trail: None,
@@ -216,7 +280,7 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     let postpone = |why: &str, due| {
         let status = other_status(why);
         let again = backend.now() + Duration::from_mins(5);
-        attempt(Outcome::Postponed { status, due, again })
+        attempt(due, Outcome::Postponed(status, again))
     };
     let state = async || {
         let story = store.story(id).await.unwrap().unwrap();
@@ -241,7 +305,8 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     }
     // What an attempt has seen stays.
     let outcome = Outcome::Deferred(other_status("come back later"), backend.now());
-    store.record(&held, vec![attempt(outcome)]).await.unwrap();
+    let deferred = attempt(seen().await, outcome);
+    store.record(&held, vec![deferred]).await.unwrap();
     let postponed = postpone("it is down", seen().await);
     store.record(&held, vec![postponed]).await.unwrap();
     assert_eq!(state().await, (1, 1, "come back later".to_owned()));
@@ -311,6 +376,8 @@ pub(crate) async fn a_delivery_after_the_removal_is_written_down(backend: impl B
         let attempt = Attempt {
             item: id,
             recipient: 0,
+            due: backend.now(),
+            at: backend.now(),
             outcome,
             detail: "by test".to_owned(),
             trail: None,

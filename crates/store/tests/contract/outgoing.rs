@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mailtypes::{Envelope, Host, ItemId, ReversePath};
+use mailtypes::{Envelope, Host, ItemId, ReversePath, Timestamp};
 use store::{
     About, Action, Attempt, Begun, Cursor, Destination, EventKind, Lane, Lease, NewItem, Outcome,
     RecipientState, ReportError, ReportKind, Selection, Store,
@@ -11,10 +11,12 @@ use store::{
 use crate::Backend;
 use crate::kit::*;
 
-fn attempt(item: ItemId, outcome: Outcome) -> Attempt {
+fn attempt(item: ItemId, now: Timestamp, outcome: Outcome) -> Attempt {
     Attempt {
         item,
         recipient: 0,
+        due: now,
+        at: now,
         outcome,
         detail: "by test".to_owned(),
         trail: Some("{\"hop\":\"far.example\"}".to_owned()),
@@ -36,8 +38,12 @@ pub(crate) async fn each_lane_has_its_own(backend: impl Backend) {
     let again = accept(&store, b"x", &FAR).await;
     let owed = accept(&store, b"x", &FAR).await;
     let outcomes = vec![
-        attempt(again, Outcome::Deferred(status(4), backend.now())),
-        attempt(owed, Outcome::Failed(status(5))),
+        attempt(
+            again,
+            backend.now(),
+            Outcome::Deferred(status(4), backend.now()),
+        ),
+        attempt(owed, backend.now(), Outcome::Failed(status(5))),
     ];
     store.record(&held, outcomes).await.unwrap();
     for (lane, expect) in [
@@ -132,7 +138,11 @@ pub(crate) async fn what_waits_for_one_host_is_found(backend: impl Backend) {
     accept(&store, b"x", &[("x@near.example", Destination::Remote)]).await;
     backend.advance(Duration::from_secs(1));
     let two = accept(&store, b"x", &FAR).await;
-    let later = attempt(one, Outcome::Deferred(status(4), backend.now()));
+    let later = attempt(
+        one,
+        backend.now(),
+        Outcome::Deferred(status(4), backend.now()),
+    );
     let found = at_far(&store, &held, Lane::Fresh, None, 10).await;
     assert_eq!(found.0, [one, two]);
     store.record(&held, vec![later]).await.unwrap();
@@ -241,7 +251,7 @@ pub(crate) async fn an_attempt_that_died_is_written_down(mut backend: impl Backe
     assert!(!story.recipients[0].in_hand);
     let begun = store.begin(&held, vec![(id, 0), (id, 7)], false).await;
     assert_eq!(begun.unwrap(), [Begun::Go, Begun::NotWaiting]);
-    let done = attempt(id, Outcome::Delivered(status(2)));
+    let done = attempt(id, backend.now(), Outcome::Delivered(status(2)));
     store.record(&held, vec![done]).await.unwrap();
     let story = store.story(id).await.unwrap().unwrap();
     let kinds: Vec<_> = story.events.iter().map(|event| event.kind).collect();
@@ -268,7 +278,7 @@ pub(crate) async fn what_brings_the_server_down_twice_is_held(mut backend: impl 
     let id = accept(&store, b"x", &FAR).await;
     let held = lease(&store).await;
     for state in [RecipientState::Queued, RecipientState::Held] {
-        let crashed = attempt(id, Outcome::Crashed(backend.now()));
+        let crashed = attempt(id, backend.now(), Outcome::Crashed(backend.now()));
         store.record(&held, vec![crashed]).await.unwrap();
         let story = store.story(id).await.unwrap().unwrap();
         assert_eq!(story.recipients[0].state, state);
@@ -301,7 +311,7 @@ pub(crate) async fn an_attempt_at_what_is_held_is_written_down(backend: impl Bac
         let attempts = u32::try_from(outcomes.len()).unwrap();
         for outcome in outcomes {
             store
-                .record(&held, vec![attempt(id, outcome)])
+                .record(&held, vec![attempt(id, backend.now(), outcome)])
                 .await
                 .unwrap();
         }
@@ -353,7 +363,7 @@ pub(crate) async fn a_report_and_its_end_come_together(mut backend: impl Backend
     let id = accept(&store, b"x", &FAR).await;
     let early = tell(&store, &held, id, ReportKind::Failure).await;
     assert_eq!(early, Err(ReportError::NotOwed));
-    let failed = attempt(id, Outcome::Failed(status(5)));
+    let failed = attempt(id, backend.now(), Outcome::Failed(status(5)));
     store.record(&held, vec![failed]).await.unwrap();
     let told = tell(&store, &held, id, ReportKind::Failure).await.unwrap();
     let twice = tell(&store, &held, id, ReportKind::Failure).await;
@@ -391,7 +401,7 @@ pub(crate) async fn nobody_is_told_for_a_reason(backend: impl Backend) {
     let held = lease(&store).await;
     let id = accept(&store, b"x", &FAR).await;
     store.suppress(&held, id, vec![0], "early").await.unwrap();
-    let failed = attempt(id, Outcome::Failed(status(5)));
+    let failed = attempt(id, backend.now(), Outcome::Failed(status(5)));
     store.record(&held, vec![failed]).await.unwrap();
     store
         .suppress(&held, id, vec![0], "no sender")
@@ -413,7 +423,7 @@ pub(crate) async fn a_maildir_counts_as_a_mailbox(backend: impl Backend) {
         .unwrap();
     let to = [("ann@example.org", Destination::Account(ann))];
     let id = accept(&store, b"x", &to).await;
-    let done = attempt(id, Outcome::Delivered(status(2)));
+    let done = attempt(id, backend.now(), Outcome::Delivered(status(2)));
     store.record(&held, vec![done.clone()]).await.unwrap();
     store.record(&held, vec![done]).await.unwrap();
     let story = store.story(id).await.unwrap().unwrap();
@@ -429,6 +439,7 @@ pub(crate) async fn a_census_counts_by_state_and_age(backend: impl Backend) {
         ("x@far.example", Destination::Remote),
         ("y@far.example", Destination::Remote),
     ];
+    let since = backend.now();
     let old = accept(&store, b"old", &to).await;
     backend.advance(Duration::from_mins(20));
     let kept = accept(&store, b"kept", &to[..1]).await;
@@ -438,7 +449,7 @@ pub(crate) async fn a_census_counts_by_state_and_age(backend: impl Backend) {
         .unwrap();
     accept(&store, b"new", &to[..1]).await;
     let again = backend.now() + Duration::from_hours(1);
-    let later = attempt(old, Outcome::Deferred(status(4), again));
+    let later = attempt(old, since, Outcome::Deferred(status(4), again));
     store.record(&held, vec![later]).await.unwrap();
     // Sees all that was answered; the census may be a moment late.
     assert_books_balance(&store).await;

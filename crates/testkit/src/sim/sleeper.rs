@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailtypes::{EnhancedCode, ItemId, Status, Timestamp};
+use mailtypes::{EnhancedCode, Status, Timestamp};
 use net::Clock;
 use rand::rngs::SmallRng;
-use store::{Attempt, Embedded, Lane, Lease, Outcome, Store};
+use store::{Attempt, Due, Embedded, Lane, Lease, Outcome, Store};
 use tokio::task::JoinHandle;
 
 use super::host::Host;
@@ -57,9 +57,12 @@ impl Sleeper {
         let Ok(lease) = store.lease(deliver::OWNER, deliver::limits::LEASE).await else {
             return;
         };
-        let Some((item, recipient)) = self.take(store, &lease).await else {
+        let Some(taken) = self.take(store, &lease).await else {
             return;
         };
+        let Due {
+            item, recipient, ..
+        } = taken;
         let name = self.host.name;
         self.journal.note(&format!(
             "somebody at {name} falls asleep over {item}/{recipient}"
@@ -73,6 +76,8 @@ impl Sleeper {
         let attempt = Attempt {
             item,
             recipient,
+            due: taken.due,
+            at: self.clock.now(),
             outcome: Outcome::Delivered(Status::new(EnhancedCode::new(2, 0, 0), "in a dream")),
             detail: String::new(),
             trail: None,
@@ -84,15 +89,15 @@ impl Sleeper {
     }
 
     /// Begins the next attempt that is due at another server.
-    async fn take(&self, store: &Embedded, lease: &Lease) -> Option<(ItemId, u32)> {
+    async fn take(&self, store: &Embedded, lease: &Lease) -> Option<Due> {
         let until = self.clock.now() + WAKE_MAX;
         while self.clock.now() < until {
             for lane in [Lane::Again, Lane::Fresh] {
                 let page = store.due(lease, lane, None, 1).await.ok()?;
-                if let Some(due) = page.due.first() {
-                    let taken = (due.item, due.recipient);
-                    store.begin(lease, vec![taken], false).await.ok()?;
-                    return Some(taken);
+                if let Some(due) = page.due.into_iter().next() {
+                    let mark = (due.item, due.recipient);
+                    store.begin(lease, vec![mark], false).await.ok()?;
+                    return Some(due);
                 }
             }
             let soon = self.clock.now() + LOOK_EVERY;

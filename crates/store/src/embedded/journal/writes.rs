@@ -29,10 +29,11 @@ pub(crate) enum Write {
     TakeInHand = 20,
     DropLast = 21,
     Postpone = 22,
+    WaitOn = 23,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -55,6 +56,7 @@ impl Write {
         Self::TakeInHand,
         Self::DropLast,
         Self::Postpone,
+        Self::WaitOn,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -114,9 +116,11 @@ impl Write {
                 "INSERT INTO delivered (item, n, folder, uid) VALUES (?, ?, ?, ?)
                  ON CONFLICT DO NOTHING"
             }
-            Self::Wait => {
-                "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
-                        strikes = ?, hands = NULL WHERE item = ? AND n = ?"
+            // What was ordered meanwhile stands, but never behind whoever walks through the other lane.
+            Self::WaitOn => {
+                "UPDATE recipient SET due = iif(due = ?, ?, max(due, ?)), lane = ?,
+                        attempts = attempts + 1, status = ?, strikes = ?, hands = NULL
+                 WHERE item = ? AND n = ?"
             }
             // Who is held stays so, and who is to be tried at once.
             Self::Postpone => {
@@ -155,6 +159,10 @@ impl Write {
             // Written by older versions only.
             Self::DropLast => {
                 "DELETE FROM body WHERE id = ? AND refs = 1 RETURNING segment, length"
+            }
+            Self::Wait => {
+                "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
+                        strikes = ?, hands = NULL WHERE item = ? AND n = ?"
             }
         }
     }

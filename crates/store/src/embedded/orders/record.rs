@@ -131,9 +131,9 @@ impl One<'_> {
                 self.note(turn, EventKind::Deferred, Some(status))?;
                 self.wait(turn, found, status, *again, 0)
             }
-            Outcome::Postponed { status, due, again } => {
+            Outcome::Postponed(status, again) => {
                 turn.effects.put_away.push(self.attempt.item);
-                self.postpone(turn, status, *due, *again)
+                self.postpone(turn, status, *again)
             }
             Outcome::Failed(status) => {
                 self.note(turn, EventKind::Failed, Some(status))?;
@@ -192,9 +192,11 @@ impl One<'_> {
         // Never behind the back of whoever walks through the lane.
         let due = Some(again.max(turn.now).as_millis());
         turn.write(
-            Write::Wait,
+            Write::WaitOn,
             params![
+                self.attempt.due.as_millis(),
                 due.filter(|_| !cfg!(planted = "no-due")),
+                turn.now.as_millis(),
                 lane.code(),
                 status.to_string(),
                 strikes,
@@ -209,13 +211,12 @@ impl One<'_> {
         &self,
         turn: &mut Turn<'_>,
         status: &Status,
-        due: Timestamp,
         again: Timestamp,
     ) -> Result<(), StoreError> {
         turn.write(
             Write::Postpone,
             params![
-                due.as_millis(),
+                self.attempt.due.as_millis(),
                 again.max(turn.now).as_millis(),
                 status.to_string(),
                 self.attempt.item.as_i64(),
@@ -264,20 +265,6 @@ impl One<'_> {
         kind: EventKind,
         status: Option<&Status>,
     ) -> rusqlite::Result<()> {
-        let Attempt {
-            item,
-            recipient,
-            ref detail,
-            ref trail,
-            ..
-        } = *self.attempt;
-        turn.note_attempt(
-            item,
-            Some(recipient),
-            kind,
-            status,
-            detail,
-            trail.as_deref(),
-        )
+        turn.note_attempt(self.attempt, kind, status)
     }
 }

@@ -11,17 +11,15 @@ async fn a_message_that_is_put_off_is_not_kept_at_hand() {
     let is_at_hand = |id| rig.store.inner.fresh.take(id).is_some();
     let kept = rig.accept(b"kept").await;
     let waits = |again| Outcome::Deferred(status(4), again);
-    let asks_nobody = |again| Outcome::Postponed {
-        status: status(4),
-        due: again,
-        again,
-    };
+    let asks_nobody = |again| Outcome::Postponed(status(4), again);
     for outcome in [&waits as &dyn Fn(Timestamp) -> Outcome, &asks_nobody] {
         let id = rig.accept(b"put off").await;
-        let again = Timestamp::from_millis(rig.millis.load(Ordering::Relaxed)) + hour;
+        let again = rig.now() + hour;
         let attempt = Attempt {
             item: id,
             recipient: 0,
+            due: rig.now(),
+            at: rig.now(),
             outcome: outcome(again),
             detail: String::new(),
             trail: None,

@@ -28,6 +28,8 @@ async fn a_whole_life_that_no_commit_has_seen_is_repeated() {
         let attempt = Attempt {
             item: gone,
             recipient: 0,
+            due: rig.now(),
+            at: rig.now(),
             outcome: Outcome::Delivered(mailtypes::Status::new(
                 mailtypes::EnhancedCode::new(2, 0, 0),
                 "taken",
@@ -226,6 +228,8 @@ async fn long_trails_are_not_written_in_one_turn() {
     let attempt = Attempt {
         item,
         recipient: 0,
+        due: rig.now(),
+        at: rig.now(),
         outcome: Outcome::Deferred(status(4), later),
         detail: String::new(),
         trail: Some("x".repeat(TURN_OCTETS_MAX * 3 / 5)),

@@ -175,6 +175,8 @@ async fn record(rig: &Rig, lease: &Lease, id: Option<ItemId>, outcome: Outcome) 
         let attempt = Attempt {
             item,
             recipient: 0,
+            due: rig.now(),
+            at: rig.now(),
             outcome,
             detail,
             trail: None,

@@ -186,7 +186,7 @@ async fn goes_on_as_if_nothing_had_happened(rig: Rig, lease: &Lease, id: ItemId)
     assert_eq!(found.iter().map(|due| due.item).collect::<Vec<_>>(), [id]);
     let begun = rig.store.begin(lease, vec![(id, 0)], false).await;
     assert_eq!(begun, Ok(vec![Begun::Go]));
-    let attempt = delivered(id, 0);
+    let attempt = delivered(&rig, id, 0);
     rig.store.record(lease, vec![attempt]).await.unwrap();
     let later = rig.accept(b"later").await;
     let rig = rig.crash(true);
@@ -251,7 +251,7 @@ async fn an_end_that_was_not_promised_is_none() {
     let failed = rig.store.inner.writer.carry_out(ends).await;
     assert_eq!(failed, Err(StoreError::Full));
     rig.disk.inject(Fault::Write(28));
-    let failed = rig.store.record(&lease, vec![delivered(id, 0)]).await;
+    let failed = rig.store.record(&lease, vec![delivered(&rig, id, 0)]).await;
     assert!(failed.is_err());
     goes_on_as_if_nothing_had_happened(rig, &lease, id).await;
 }
@@ -267,10 +267,12 @@ async fn it_is_opened_where_the_log_has_it() {
     assert_eq!(young(&rig).await, 1);
 }
 
-fn delivered(item: ItemId, recipient: u32) -> Attempt {
+fn delivered(rig: &Rig, item: ItemId, recipient: u32) -> Attempt {
     Attempt {
         item,
         recipient,
+        due: rig.now(),
+        at: rig.now(),
         outcome: Outcome::Delivered(status(2)),
         detail: String::new(),
         trail: None,
@@ -293,9 +295,9 @@ async fn who_has_come_and_gone_was_never_in_the_queue() {
     );
     // Twice, and one that is not there.
     for attempts in [
-        vec![delivered(stays, 0)],
-        vec![delivered(stays, 0), delivered(stays, 1)],
-        vec![delivered(gone, 0)],
+        vec![delivered(&rig, stays, 0)],
+        vec![delivered(&rig, stays, 0), delivered(&rig, stays, 1)],
+        vec![delivered(&rig, gone, 0)],
     ] {
         rig.store.record(&lease, attempts).await.unwrap();
     }
