@@ -13,8 +13,8 @@ use mailtypes::{Domain, Envelope, ForwardPath, ItemId, Mailbox, Protocol, Revers
 use net::dns::MapDns;
 use net::{Clock, Dial, DialError};
 use store::{
-    AccountId, Addressing, Destination, Due, Embedded, Facts, ItemView, NewItem, NewRecipient,
-    NotAddressed, Options, Origin, RecipientState, Shape, Store,
+    AccountId, Addressing, Destination, Due, Embedded, Facts, ItemView, Lane, NewItem,
+    NewRecipient, NotAddressed, Options, Origin, RecipientState, Shape, Store,
 };
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::sync::{Notify, watch};
@@ -27,6 +27,7 @@ pub(crate) fn due(n: u32) -> Due {
         item: ItemId::generate(Timestamp::EPOCH, 1),
         recipient: n,
         due: Timestamp::EPOCH,
+        lane: Lane::Fresh,
         address: mailbox("ann@example.org"),
         destination: Destination::Remote,
         envelope: Envelope::from(ReversePath::Null),

@@ -101,9 +101,9 @@ pub struct Lease {
 pub enum Lane {
     /// What needs no network: mail for accounts of ours, and reports that are owed.
     Here,
-    /// First attempts at other servers.
+    /// What comes for other servers, and was neither tried nor put off yet.
     Fresh,
-    /// Further attempts at other servers.
+    /// What is to be tried again there, or was put off.
     Again,
 }
 
@@ -115,6 +115,12 @@ impl Lane {
             Self::Fresh => 1,
             Self::Again => 2,
         }
+    }
+
+    pub(crate) fn of_code(code: i64) -> Option<Self> {
+        [Self::Here, Self::Fresh, Self::Again]
+            .into_iter()
+            .find(|lane| lane.code() == code)
     }
 }
 
@@ -184,6 +190,8 @@ pub struct Due {
     pub destination: Destination,
     /// Since when it is due.
     pub due: Timestamp,
+    /// Where it was found.
+    pub lane: Lane,
     /// The envelope of the item.
     pub envelope: Envelope,
     /// Size in octets, our added fields included.

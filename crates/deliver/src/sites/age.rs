@@ -1,10 +1,10 @@
-//! First attempts and others: they wait side by side, so that neither keeps the other waiting.
+//! New mail and other: they wait side by side, so that neither keeps the other waiting.
 
 use std::ops::{Index, IndexMut};
 
 use store::{Due, Lane};
 
-/// Whether something was attempted before.
+/// Whether something was tried or put off before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     /// Never.
@@ -17,10 +17,9 @@ impl Age {
     pub(crate) const ALL: [Self; 2] = [Self::Fresh, Self::Again];
 
     pub(crate) fn of(due: &Due) -> Self {
-        if due.attempts == 0 {
-            Self::Fresh
-        } else {
-            Self::Again
+        match due.lane {
+            Lane::Fresh => Self::Fresh,
+            Lane::Again | Lane::Here => Self::Again,
         }
     }
 

@@ -1,4 +1,5 @@
 use mailtypes::{EnhancedCode, Status};
+use store::Lane;
 
 use super::*;
 use crate::limits::CAP_GROWS_AFTER;
@@ -16,7 +17,7 @@ fn hop(name: &str) -> NextHop {
 
 fn retry(n: u32) -> Due {
     Due {
-        attempts: 1,
+        lane: Lane::Again,
         ..due(n)
     }
 }
@@ -214,7 +215,7 @@ fn new_mail_goes_before_old_and_old_mail_goes_too() {
     let hop = hop("one.example");
     for n in 0..100 {
         let old = Due {
-            attempts: 1,
+            lane: Lane::Again,
             ..message(n)
         };
         offer(&mut sites, &hop, old);

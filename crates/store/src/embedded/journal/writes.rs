@@ -30,10 +30,11 @@ pub(crate) enum Write {
     DropLast = 21,
     Postpone = 22,
     WaitOn = 23,
+    PutOff = 24,
 }
 
 impl Write {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::AddBody,
         Self::AddItem,
         Self::AddRecipient,
@@ -57,6 +58,7 @@ impl Write {
         Self::DropLast,
         Self::Postpone,
         Self::WaitOn,
+        Self::PutOff,
     ];
 
     pub(crate) fn number(self) -> u16 {
@@ -122,10 +124,11 @@ impl Write {
                         attempts = attempts + 1, status = ?, strikes = ?, hands = NULL
                  WHERE item = ? AND n = ?"
             }
-            // Who is held stays so, and who is to be tried at once.
-            Self::Postpone => {
-                "UPDATE recipient SET due = iif(due = ?, ?, due),
-                        status = iif(attempts = 0, ?, status), hands = NULL
+            // The same, and who is held stays so. What nobody has tried yet waits with the retries.
+            Self::PutOff => {
+                "UPDATE recipient SET due = iif(due = ?, ?, max(due, ?)),
+                        lane = iif(lane = 1, 2, lane), status = iif(attempts = 0, ?, status),
+                        hands = NULL
                  WHERE item = ? AND n = ?"
             }
             Self::OweReport => {
@@ -163,6 +166,11 @@ impl Write {
             Self::Wait => {
                 "UPDATE recipient SET due = ?, lane = ?, attempts = attempts + 1, status = ?,
                         strikes = ?, hands = NULL WHERE item = ? AND n = ?"
+            }
+            Self::Postpone => {
+                "UPDATE recipient SET due = iif(due = ?, ?, due),
+                        status = iif(attempts = 0, ?, status), hands = NULL
+                 WHERE item = ? AND n = ?"
             }
         }
     }

@@ -214,10 +214,11 @@ impl One<'_> {
         again: Timestamp,
     ) -> Result<(), StoreError> {
         turn.write(
-            Write::Postpone,
+            Write::PutOff,
             params![
                 self.attempt.due.as_millis(),
                 again.max(turn.now).as_millis(),
+                turn.now.as_millis(),
                 status.to_string(),
                 self.attempt.item.as_i64(),
                 self.attempt.recipient

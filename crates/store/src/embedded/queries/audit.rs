@@ -124,7 +124,7 @@ fn recipients(
     let mut query = db.prepare_cached(
         "SELECT item, n, address, state, due IS NOT NULL, account IS NOT NULL,
                 lane IS NOT iif(due IS NULL, NULL, iif(account IS NOT NULL OR state = 2, 0,
-                    iif(attempts = 0, 1, 2)))
+                    iif(attempts = 0 AND lane = 1, 1, 2)))
          FROM recipient WHERE item > ? AND item <= ?",
     )?;
     let mut rows = query.query([after, last])?;

@@ -181,7 +181,7 @@ fn gather(seen: Vec<Seen>, look: Look, after: Option<Cursor>) -> Found {
 const COLUMNS: &str = "r.item, r.n, r.due, r.address, r.account, r.attempts, r.state, r.told,
     r.hands, r.strikes, a.maildir, i.accepted, i.size, i.has_8bit,
     i.reverse_path, i.body_type, i.smtputf8, i.require_tls, r.via,
-    i.longest_line";
+    i.longest_line, r.lane";
 
 fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
     let state: i64 = row.get(6)?;
@@ -190,6 +190,7 @@ fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
         item: rows::item(row, 0)?,
         recipient: row.get(1)?,
         due: rows::time(row, 2)?,
+        lane: Lane::of_code(row.get(20)?).ok_or_else(|| rows::bad(20, "unknown lane"))?,
         address: rows::mailbox(row, 3)?,
         destination: rows::destination(row, 4)?,
         attempts: row.get(5)?,
@@ -207,13 +208,14 @@ fn parse(row: &Row<'_>, epoch: i64) -> rusqlite::Result<Due> {
     })
 }
 
-/// What [`parse`] will read of the first recipient of a message that comes in.
+/// What [`parse`] will read of the first recipient of a message that comes in for another server.
 pub(crate) fn of_new(id: ItemId, item: &NewItem, body_len: u64, now: Timestamp) -> Due {
     let to = &item.recipients[0];
     Due {
         item: id,
         recipient: 0,
         due: now,
+        lane: Lane::Fresh,
         address: to.address.clone(),
         destination: to.destination,
         attempts: 0,
