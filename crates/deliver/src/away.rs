@@ -144,12 +144,14 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         self.shared.addresses.set_max(limits.per_hop);
         self.call_next(began);
         self.clear_lines(began).await;
-        let more = self.refill(&lease).await?;
-        let fresh = self.walk(&lease, Age::Fresh, began).await?;
-        let again = self.walk(&lease, Age::Again, began).await?;
+        let mut soon = None;
+        for age in Age::ALL {
+            let more = self.refill(&lease, age).await?;
+            let walked = self.walk(&lease, age, began).await?;
+            soon = [soon, more, walked].into_iter().flatten().min();
+        }
         self.hire();
         self.hire_for_suspects();
-        let soon = [more, fresh, again].into_iter().flatten().min();
         let line = self.shared.sites().line_ends();
         let line = line.map_or(POLL, |at| at.since(began));
         let others = self.suspects.next(began).min(line).max(IDLE_MIN);

@@ -10,17 +10,18 @@ use net::{Clock, Dial};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use store::{Addressing, Lease, Store, StoreError};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::away::Away;
+use crate::endings::{Endings, Ends};
 use crate::forgive::Forgive;
 use crate::here::Here;
 use crate::kept::KeptView;
 use crate::late::Late;
-use crate::limits::{LEASE, OUTCOMES_MAX};
+use crate::limits::{LEASE, in_hand_max};
 use crate::metrics::Metrics;
 use crate::patience;
-use crate::recorder::Recorder;
+use crate::recorder::{Pace, Recorder};
 use crate::remote::{Addresses, Ahead};
 use crate::reports::Reporter;
 use crate::settings::Settings;
@@ -33,7 +34,7 @@ use crate::sites::Sites;
 pub struct Deliverer<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     addressing: Arc<dyn Addressing>,
-    endings: mpsc::Receiver<crate::outcome::Told>,
+    ends: Ends,
     lease: watch::Sender<Option<Lease>>,
     wake: Arc<Notify>,
     rng: SmallRng,
@@ -66,9 +67,9 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
         settings: Arc<ArcSwap<Settings>>,
         wake: Arc<Notify>,
     ) -> Self {
-        let (told, endings) = mpsc::channel(OUTCOMES_MAX);
         let (lease, leases) = watch::channel(None);
         let limits = settings.load().limits;
+        let (endings, ends) = Endings::new(in_hand_max(limits.total));
         let shared = Shared {
             store,
             dns,
@@ -78,7 +79,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
             settings,
             lease: leases,
             changed: Notify::new(),
-            endings: told,
+            endings,
             sites: Mutex::new(Sites::new(limits)),
             ahead: Ahead::new(),
             addresses: Addresses::new(limits.per_hop),
@@ -91,7 +92,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
         Self {
             shared: Arc::new(shared),
             addressing,
-            endings,
+            ends,
             lease,
             wake,
             rng: rand::make_rng(),
@@ -129,7 +130,7 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
         let Self {
             shared,
             addressing,
-            endings,
+            ends,
             lease,
             wake,
             mut rng,
@@ -140,9 +141,12 @@ impl<S: Store, R: Dns, D: Dial> Deliverer<S, R, D> {
         let (here_wake, away_wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let home = Arc::clone(&here_wake);
         let away = Away::new(Arc::clone(&shared), addressing, home, fork());
-        let recorder = Recorder::new(Arc::clone(&shared), endings, fork());
+        let prompt = Recorder::new(Arc::clone(&shared), ends.prompt, Pace::Prompt, fork());
+        let patient = Recorder::new(Arc::clone(&shared), ends.patient, Pace::Patient, fork());
         let (done, ended) = watch::channel(false);
-        let recording = tokio::spawn(recorder.run(ended));
+        let recording = tokio::spawn(async move {
+            tokio::join!(prompt.run(ended.clone()), patient.run(ended));
+        });
         let recorded = async {
             let ended = recording.await;
             // Whoever cannot write down what he has done must do no more, or he does it again.
@@ -249,3 +253,6 @@ async fn keep<S: Store, R, D>(
 
 /// The name that leases are taken under; a node of its own needs another one.
 pub const OWNER: &str = "postrider";
+
+#[cfg(test)]
+mod tests;

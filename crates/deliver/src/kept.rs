@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limits::{LATE_MAX, LINES_MAX, OUTCOMES_MAX, SITES_MAX, WAITING_LANE_MAX, in_hand_max};
+use crate::limits::{LATE_MAX, LINES_MAX, SITES_MAX, WAITING_LANE_MAX, in_hand_max};
 use crate::shared::Shared;
 use crate::sites::age::Age;
 
@@ -39,7 +39,7 @@ impl Kept {
             ("next hops", self.sites, SITES_MAX),
             ("lines", self.lines, LINES_MAX),
             ("workers", self.workers, connections),
-            ("outcomes", self.outcomes, OUTCOMES_MAX),
+            ("outcomes", self.outcomes, in_hand_max(connections)),
             ("late items", self.late, LATE_MAX),
         ];
         let (what, len, max) = lists.into_iter().find(|(_, len, max)| len > max)?;
@@ -101,7 +101,7 @@ fn kept<S, R, D>(shared: &Shared<S, R, D>) -> Kept {
         sites: sites.len(),
         lines: sites.lines(),
         workers: sites.workers(),
-        outcomes: OUTCOMES_MAX.saturating_sub(shared.endings.capacity()),
+        outcomes: shared.endings.len(),
         late: shared.late.len(),
     }
 }

@@ -8,6 +8,7 @@
 
 mod away;
 mod deliverer;
+mod endings;
 mod explain;
 mod fate;
 mod forgive;

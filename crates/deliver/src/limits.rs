@@ -117,16 +117,26 @@ pub const TRAIL_DNS_LEN_MAX: usize = 8 * 1024;
 pub const TRAIL_SAID_LEN_MAX: usize = 16 * 1024;
 /// Octets of the reply that decided, for the report to the sender.
 pub const BLAMED_LEN_MAX: usize = 2000;
-/// Outcomes that wait to be recorded; with more of them no further attempt begins.
+/// Outcomes that wait to be recorded, of what is prompt and of what is patient each. Whoever brings more that is
+/// prompt waits; with more that is patient no more of it is taken out of the queue.
 pub const OUTCOMES_MAX: usize = 1000;
 /// Outcomes recorded at a time.
 pub const RECORD_AT_ONCE: usize = 256;
+/// The same of what is patient while it gives way: whoever comes next waits for no more than that.
+pub const RECORD_GIVING_WAY: usize = 64;
+/// What is patient makes so much room for each recipient that was done with meanwhile,
+pub const GIVE_WAY_EACH: Duration = Duration::from_millis(1);
+/// but at most so many times what it took until it was recorded,
+pub const GIVE_WAY_TIMES: u32 = 9;
+/// and no longer than this at a time.
+pub const GIVE_WAY_LONGEST: Duration = Duration::from_secs(1);
 /// Recipients for other servers in hand at a time, with so many connections: those that wait, those that
-/// workers have, those whose outcome is not recorded yet, and those of one look into the queue.
+/// workers have, those whose outcome is not recorded yet (prompt and patient), and those of one look into the
+/// queue.
 #[must_use]
 pub const fn in_hand_max(connections: usize) -> usize {
     let workers = connections * JOBS_AT_ONCE * RECIPIENTS_PER_TRANSACTION;
-    2 * WAITING_LANE_MAX + workers + OUTCOMES_MAX + RECORD_AT_ONCE + WINDOW
+    2 * WAITING_LANE_MAX + workers + 2 * (OUTCOMES_MAX + RECORD_AT_ONCE) + WINDOW
 }
 /// Octets of their trails, in one transaction; a longer one goes alone.
 pub const RECORD_OCTETS_MAX: usize = 256 * 1024;

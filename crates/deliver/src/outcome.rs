@@ -37,6 +37,11 @@ pub(crate) struct Told {
 }
 
 impl Told {
+    /// Whether the recipient waits no more.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.ending, Ending::Delivered(_) | Ending::Never(_))
+    }
+
     /// As the store records it.
     pub(crate) fn attempt(&self, schedule: &Schedule, rng: &mut impl Rng) -> Attempt {
         Attempt {

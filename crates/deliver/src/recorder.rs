@@ -1,6 +1,7 @@
 //! Records what came of attempts, many at a time. While that fails, no further attempt begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use store::{Attempt, Due, Lease, Outcome, Store, StoreError};
@@ -12,24 +13,42 @@ use crate::outcome::Told;
 use crate::patience;
 use crate::shared::Shared;
 
-/// The one who writes outcomes down.
+/// One who writes outcomes down.
 pub(crate) struct Recorder<S, R, D> {
     shared: Arc<Shared<S, R, D>>,
     endings: mpsc::Receiver<Told>,
+    pace: Pace,
+    /// How many it takes at a time.
+    at_once: usize,
+    /// It stops, and outcomes could not be recorded.
+    gave_up: bool,
     leases: watch::Receiver<Option<Lease>>,
     rng: SmallRng,
+}
+
+/// How soon it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// At once.
+    Prompt,
+    /// When what is prompt has had its way.
+    Patient,
 }
 
 impl<S: Store, R, D> Recorder<S, R, D> {
     pub(crate) fn new(
         shared: Arc<Shared<S, R, D>>,
         endings: mpsc::Receiver<Told>,
+        pace: Pace,
         rng: SmallRng,
     ) -> Self {
         Self {
             leases: shared.lease.clone(),
             shared,
             endings,
+            pace,
+            at_once: RECORD_AT_ONCE,
+            gave_up: false,
             rng,
         }
     }
@@ -40,7 +59,7 @@ impl<S: Store, R, D> Recorder<S, R, D> {
         loop {
             tokio::select! {
                 biased;
-                some = self.endings.recv_many(&mut told, RECORD_AT_ONCE) => {
+                some = self.endings.recv_many(&mut told, self.at_once) => {
                     if some == 0 {
                         return;
                     }
@@ -50,12 +69,32 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                     continue;
                 }
             }
+            let began = self.shared.clock.elapsed();
+            let done = told.iter().filter(|told| told.is_done()).count();
             let made = told.drain(..).map(|told| self.attempt(told));
             let mut made: Vec<_> = made.collect();
             while !made.is_empty() {
                 self.record(group(&mut made)).await;
             }
             self.shared.changed.notify_one();
+            match self.pace {
+                Pace::Prompt => self.shared.endings.count_prompt(done),
+                Pace::Patient => self.give_way(began).await,
+            }
+        }
+    }
+
+    /// Leaves the store to others, having begun at `began`.
+    /// Not by the clock: one that stands still would hold up everything.
+    async fn give_way(&mut self, began: Duration) {
+        let took = self.shared.clock.elapsed().saturating_sub(began);
+        let (pause, at_once) = self.shared.endings.give_way(took);
+        self.at_once = at_once;
+        if !pause.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.shared.stopped() => {}
+            }
         }
     }
 
@@ -83,7 +122,8 @@ impl<S: Store, R, D> Recorder<S, R, D> {
                 }
                 Err(error) => {
                     failures += 1;
-                    if self.shared.is_stopping() && failures > LAST_TRIES {
+                    if self.shared.is_stopping() && (self.gave_up || failures > LAST_TRIES) {
+                        self.gave_up = true;
                         // The marks tell the next start what was under way.
                         tracing::error!(%error, outcomes = dues.len(), "outcomes are not recorded");
                         return self.shared.let_go(dues.iter());

@@ -8,8 +8,9 @@ use arc_swap::ArcSwap;
 use mailtypes::{ItemId, Status, Timestamp};
 use net::Clock;
 use store::{Begun, Due, Lease, Store, StoreError};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 
+use crate::endings::Endings;
 use crate::forgive::{Forgive, Whom};
 use crate::late::Late;
 use crate::limits::{DOWN_FIRST, DOWN_MAX, ROUND_EVERY};
@@ -34,7 +35,7 @@ pub(crate) struct Shared<S, R, D> {
     pub(crate) lease: watch::Receiver<Option<Lease>>,
     /// Wakes the one who hires workers.
     pub(crate) changed: Notify,
-    pub(crate) endings: mpsc::Sender<Told>,
+    pub(crate) endings: Endings,
     pub(crate) sites: Mutex<Sites>,
     pub(crate) ahead: Ahead,
     pub(crate) addresses: Addresses,

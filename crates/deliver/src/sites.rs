@@ -49,9 +49,9 @@ pub(crate) struct Sites {
     sites: BTreeMap<NextHop, Site>,
     /// Sites that could use one more worker, for jobs of each age.
     ready: ByAge<VecDeque<NextHop>>,
-    /// Sites of which the store has more, and the one that was looked after last.
-    overflowing: BTreeSet<NextHop>,
-    refilled: Option<NextHop>,
+    /// Sites of which the store has more of an age, and the one that was looked after last.
+    overflowing: ByAge<BTreeSet<NextHop>>,
+    refilled: ByAge<Option<NextHop>>,
     /// Sites that are remembered for their failures, and until when they are left alone.
     sleeping: BTreeSet<(Timestamp, NextHop)>,
     /// Sites that stand in line, and until when.
@@ -83,8 +83,8 @@ impl Sites {
         Self {
             sites: BTreeMap::new(),
             ready: ByAge::default(),
-            overflowing: BTreeSet::new(),
-            refilled: None,
+            overflowing: ByAge::default(),
+            refilled: ByAge::default(),
             sleeping: BTreeSet::new(),
             lines: BTreeSet::new(),
             in_hand: InHand::default(),
@@ -177,7 +177,7 @@ impl Sites {
         }
         if site.waiting[age] >= room::share(used - site.waiting[age]) {
             site.more.add(&due);
-            self.overflowing.insert(hop.clone());
+            self.overflowing[age].insert(hop.clone());
             return Offered::NoRoom;
         }
         self.in_hand.take(&due);

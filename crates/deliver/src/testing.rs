@@ -271,7 +271,7 @@ impl World {
         }
     }
 
-    pub(crate) fn start(&self) -> tokio::task::JoinHandle<()> {
+    pub(crate) fn deliverer(&self) -> Deliverer<Embedded, MapDns, Hosts> {
         let deliverer = Deliverer::new(
             self.store.clone(),
             self.dns.clone(),
@@ -281,7 +281,11 @@ impl World {
             Arc::clone(&self.settings),
             Arc::clone(&self.wake),
         );
-        tokio::spawn(deliverer.seeded(1).run(self.stop.subscribe()))
+        deliverer.seeded(1)
+    }
+
+    pub(crate) fn start(&self) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(self.deliverer().run(self.stop.subscribe()))
     }
 
     /// Many messages of Ann's, each to all of `to`.

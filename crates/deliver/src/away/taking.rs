@@ -27,7 +27,8 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         age: Age,
         began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
-        let limit = self.shared.sites().room(age).min(WINDOW);
+        let room = self.shared.endings.room(age).min(WINDOW);
+        let limit = self.shared.sites().room(age).min(room);
         if limit == 0 {
             return Ok(None);
         }
@@ -46,13 +47,23 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         Ok(soon)
     }
 
-    /// Looks for more mail where a next hop has little left. When there may be more, how soon to
+    /// Looks for more mail of an age where a next hop has little left. When there may be more, how soon to
     /// look again.
-    pub(super) async fn refill(&mut self, lease: &Lease) -> Result<Option<Duration>, StoreError> {
+    pub(super) async fn refill(
+        &mut self,
+        lease: &Lease,
+        age: Age,
+    ) -> Result<Option<Duration>, StoreError> {
         for _ in 0..REFILLS_AT_ONCE {
-            let Some(refill) = self.shared.sites().next_refill() else {
+            // The other half is for the walk: a next hop that is down may have any number left.
+            let room = self.shared.endings.room(age) / 2;
+            if room == 0 {
+                return Ok(None);
+            }
+            let Some(mut refill) = self.shared.sites().next_refill(age) else {
                 return Ok(None);
             };
+            refill.limit = refill.limit.min(room);
             let page = self.more(lease, &refill).await?;
             let full = page.due.len() >= refill.limit;
             let given = self.offer_all(lease, page.due, Some(&refill.hop)).await;

@@ -98,6 +98,7 @@ impl<S: Store, R: Send + Sync + 'static, D: Send + Sync + 'static> Here<S, R, D>
                     self.mailboxes.done(due);
                     fate::delivered(due, *account, uid, now);
                     self.shared.metrics.delivered(due, now);
+                    self.shared.endings.count_prompt(1);
                 }
                 // Should it still be due next time, it must not be asked for without end.
                 Next::Nothing => self.mailboxes.patience.failed(due, now),

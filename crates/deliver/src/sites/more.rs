@@ -4,6 +4,7 @@
 //! on when a page was taken, and back to a recipient that found no room.
 
 use std::collections::VecDeque;
+use std::ops::Bound;
 
 use mailtypes::Host;
 use store::{Cursor, Due};
@@ -86,32 +87,34 @@ impl More {
 }
 
 impl Sites {
-    /// The next site with little left to do here and more in the store. It stays noted until
+    /// The next site with little left of an age to do here and more in the store. It stays noted until
     /// [`Sites::went_on`] says what came of it.
-    pub(crate) fn next_refill(&mut self) -> Option<Refill> {
-        let behind = |hop: &&NextHop| self.refilled.as_ref().is_some_and(|last| *hop > last);
-        let later = self.overflowing.iter().filter(behind);
-        let mut all = later.chain(&self.overflowing);
-        let refill = all.find_map(|hop| self.refill_of(hop))?;
-        self.refilled = Some(refill.hop.clone());
+    pub(crate) fn next_refill(&mut self, age: Age) -> Option<Refill> {
+        if self.waiting[age] >= WAITING_LANE_MAX {
+            return None;
+        }
+        let sites = &self.overflowing[age];
+        let last = self.refilled[age].as_ref();
+        let behind = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let before = last.map(|last| sites.range(..=last));
+        let behind = sites.range((behind, Bound::Unbounded));
+        let mut all = behind.chain(before.into_iter().flatten());
+        let refill = all.find_map(|hop| self.refill_of(hop, age))?;
+        self.refilled[age] = Some(refill.hop.clone());
         Some(refill)
     }
 
-    fn refill_of(&self, hop: &NextHop) -> Option<Refill> {
+    fn refill_of(&self, hop: &NextHop, age: Age) -> Option<Refill> {
         let site = self.sites.get(hop)?;
-        // New mail first.
-        Age::ALL.iter().find_map(|age| {
-            let place = site.more.0[*age].front()?;
-            let used = self.waiting[*age];
-            let own = site.waiting[*age];
-            let share = share(used - own);
-            (used < WAITING_LANE_MAX && is_hungry(own, share)).then(|| Refill {
-                hop: hop.clone(),
-                age: *age,
-                domain: place.domain.clone(),
-                after: place.after,
-                limit: (share - own).clamp(REFILL_MIN, WINDOW),
-            })
+        let place = site.more.0[age].front()?;
+        let own = site.waiting[age];
+        let share = share(self.waiting[age] - own);
+        is_hungry(own, share).then(|| Refill {
+            hop: hop.clone(),
+            age,
+            domain: place.domain.clone(),
+            after: place.after,
+            limit: (share - own).clamp(REFILL_MIN, WINDOW),
         })
     }
 
@@ -121,8 +124,8 @@ impl Sites {
             return;
         };
         site.more.went_on(refill, next);
-        if site.more.is_empty() {
-            self.overflowing.remove(&refill.hop);
+        if site.more.0[refill.age].is_empty() {
+            self.overflowing[refill.age].remove(&refill.hop);
             self.tidy(&refill.hop);
         }
     }

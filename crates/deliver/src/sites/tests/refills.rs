@@ -27,19 +27,19 @@ fn what_finds_no_place_is_fetched_when_there_is_some() {
     for due in [&second, &first] {
         assert_eq!(offer(&mut sites, &hop, due.clone()), "no room");
     }
-    assert_eq!(sites.next_refill(), None);
+    assert_eq!(sites.next_refill(Age::Fresh), None);
     let id = connect(&mut sites);
     while take(&mut sites, id, 1) > 0 {}
     for due in [second, first] {
-        let refill = sites.next_refill().unwrap();
+        let refill = sites.next_refill(Age::Fresh).unwrap();
         assert_eq!(refill.domain.as_ref(), Some(&due.address.host));
         assert_eq!(refill.after, Cursor::before(&due));
         assert_eq!((refill.age, refill.limit), (Age::Fresh, SITE_WAITING_MAX));
         // Until somebody says what came of it, it is not forgotten.
-        assert_eq!(sites.next_refill().as_ref(), Some(&refill));
+        assert_eq!(sites.next_refill(Age::Fresh).as_ref(), Some(&refill));
         sites.went_on(&refill, None);
     }
-    assert_eq!(sites.next_refill(), None);
+    assert_eq!(sites.next_refill(Age::Fresh), None);
 }
 
 /// A page that was full is not all that there is.
@@ -53,10 +53,10 @@ fn a_refill_goes_on_behind_its_page_and_back_to_what_found_no_room() {
     }
     let id = connect(&mut sites);
     while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
+    let refill = sites.next_refill(Age::Fresh).unwrap();
     let next = Cursor::before(&due(2000));
     sites.went_on(&refill, Some(next));
-    let refill = sites.next_refill().unwrap();
+    let refill = sites.next_refill(Age::Fresh).unwrap();
     assert_eq!(refill.after, next);
     for n in 0..limit {
         offer(&mut sites, &hop, due(3000 + n));
@@ -64,7 +64,7 @@ fn a_refill_goes_on_behind_its_page_and_back_to_what_found_no_room() {
     assert_eq!(offer(&mut sites, &hop, due(1500)), "no room");
     assert_eq!(offer(&mut sites, &hop, due(9000)), "no room");
     while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
+    let refill = sites.next_refill(Age::Fresh).unwrap();
     assert_eq!(refill.after, Cursor::before(&due(1500)));
 }
 
@@ -82,11 +82,50 @@ fn with_too_many_domains_the_whole_lane_is_gone_through() {
     }
     let id = connect(&mut sites);
     while take(&mut sites, id, 1) > 0 {}
-    let refill = sites.next_refill().unwrap();
+    let refill = sites.next_refill(Age::Fresh).unwrap();
     assert_eq!(refill.domain, None);
     assert_eq!(
         refill.after,
         Cursor::before(&to(limit, "ann@d0.example")),
         "from the first that found no room"
     );
+}
+
+/// Neither age has to go through the sites of the other to find its own.
+#[test]
+fn first_attempts_and_others_are_fetched_apart_and_site_by_site() {
+    let mut sites = sites(9, 9);
+    let (one, other) = (hop("one.example"), hop("other.example"));
+    let limit = u32::try_from(SITE_WAITING_MAX).unwrap();
+    for (at, hop) in [(0, &one), (1, &other)] {
+        for n in 0..=limit {
+            let item = message(at).item;
+            offer(&mut sites, hop, Due { item, ..retry(n) });
+        }
+    }
+    for hop in [&one, &other] {
+        let id = hire(&mut sites).unwrap();
+        let Failed::Down(jobs) = sites.turned_away(hop, Some(id), true) else {
+            panic!("nobody is connected there");
+        };
+        assert!(!jobs.is_empty());
+    }
+    let third = hop("new.example");
+    for n in 0..=limit {
+        let item = message(2).item;
+        offer(&mut sites, &third, Due { item, ..due(n) });
+    }
+    let id = hire(&mut sites).unwrap();
+    let Failed::Down(_) = sites.turned_away(&third, Some(id), true) else {
+        panic!("nobody is connected there");
+    };
+    assert_eq!(sites.next_refill(Age::Fresh).unwrap().hop, third);
+    let first = sites.next_refill(Age::Again).unwrap();
+    let second = sites.next_refill(Age::Again).unwrap();
+    assert_eq!((&first.hop, &second.hop), (&one, &other), "in turn");
+    assert_eq!(sites.next_refill(Age::Again), Some(first.clone()));
+    for refill in [first, second] {
+        sites.went_on(&refill, None);
+    }
+    assert_eq!(sites.next_refill(Age::Again), None);
 }
