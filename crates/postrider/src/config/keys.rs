@@ -72,6 +72,7 @@ pub(super) fn take(text: &str, found: &mut Vec<Complaint>) -> Config {
                 key,
                 value,
                 example,
+                known: &known,
             },
             found,
         );
@@ -212,6 +213,7 @@ fn listen_table(
     found: &mut Vec<Complaint>,
 ) -> Option<Listen> {
     const EXAMPLE: &str = r#"listen = [{ address = "127.0.0.1:2525", line_ends = "repair" }]"#;
+    const KNOWN: [&str; 2] = ["address", "line_ends"];
     let mut place = None;
     let mut line_ends = LineEnds::Refuse;
     for (key, value) in table {
@@ -220,12 +222,13 @@ fn listen_table(
             key: name,
             value,
             example: EXAMPLE,
+            known: &KNOWN,
         };
         match name {
             "address" => place = Some(inner.parsed(address, found)?),
             "line_ends" => line_ends = inner.word(&LINE_ENDS, found)?,
             _ => {
-                found.push(unknown_key(name, key.span(), &["address", "line_ends"]));
+                found.push(unknown_key(name, key.span(), &KNOWN));
                 return None;
             }
         }

@@ -112,11 +112,7 @@ impl Outgoing {
         for (key, value) in table {
             let name: &str = key.get_ref();
             let one = Entry { value, ..*entry };
-            if super::keys::KEYS
-                .iter()
-                .chain(&KEYS)
-                .any(|(known, _)| *known == name)
-            {
+            if entry.known.contains(&name) {
                 found.push(Complaint {
                     span: key.span(),
                     title: format!("`{name}` stands in the table [routes]"),

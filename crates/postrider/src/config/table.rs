@@ -17,6 +17,8 @@ pub(super) struct Entry<'a> {
     pub(super) value: &'a Spanned<DeValue<'a>>,
     /// An example of a right value, as the file would have it.
     pub(super) example: &'static str,
+    /// The keys that there are where it stands.
+    pub(super) known: &'a [&'a str],
 }
 
 impl<'a> Entry<'a> {
