@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use store::Destination;
+use store::Lane;
 use tokio::sync::mpsc;
 
 use crate::limits::{
@@ -32,7 +32,8 @@ pub(crate) struct Ends {
 
 impl Endings {
     /// With room for as many as can be in hand where it is patient: a worker that has new mail too does not
-    /// wait there. Whoever takes retries out of the queue looks for [`Endings::room`] first.
+    /// wait there. Whoever takes retries out of the queue looks for [`Endings::room`] first. (Should more
+    /// connections be allowed later than there were then, it may wait.)
     pub(crate) fn new(in_hand_max: usize) -> (Self, Ends) {
         let (prompt, prompt_end) = mpsc::channel(OUTCOMES_MAX);
         let (patient, patient_end) = mpsc::channel(in_hand_max);
@@ -98,18 +99,13 @@ fn len(way: &mpsc::Sender<Told>) -> usize {
 
 /// Whether it goes elsewhere, is new no more, and waits on.
 fn is_patient(told: &Told) -> bool {
-    Age::of(&told.due) == Age::Again
-        && told.due.destination == Destination::Remote
-        && match told.ending {
-            Ending::Later(_) | Ending::Untried(..) => true,
-            Ending::Delivered(_) | Ending::Never(_) | Ending::Stopped(_) | Ending::Crashed => false,
-        }
+    told.due.lane == Lane::Again && matches!(told.ending, Ending::Later(_) | Ending::Untried(..))
 }
 
 #[cfg(test)]
 mod tests {
     use mailtypes::{EnhancedCode, Status, Timestamp};
-    use store::{Due, Lane};
+    use store::Due;
 
     use super::*;
     use crate::testing::due;
@@ -121,6 +117,7 @@ mod tests {
     fn told(lane: Lane, ending: Ending) -> Told {
         Told {
             due: Due { lane, ..due(0) },
+            began: None,
             at: Timestamp::EPOCH,
             ending,
             detail: String::new(),
@@ -147,13 +144,11 @@ mod tests {
             (Lane::Again, Ending::Never(status()), false),
             (Lane::Again, Ending::Stopped(status()), false),
             (Lane::Again, Ending::Crashed, false),
+            (Lane::Here, Ending::Later(status()), false),
         ] {
             let told = told(lane, ending);
             assert_eq!(is_patient(&told), patient, "{told:?}");
         }
-        let mut here = told(Lane::Here, Ending::Later(status()));
-        here.due.destination = Destination::Account(store::AccountId(1));
-        assert!(!is_patient(&here), "{here:?}");
     }
 
     /// However many retries wait to be written down; whoever takes more of them in hand looks for room.

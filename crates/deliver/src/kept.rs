@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limits::{LATE_MAX, LINES_MAX, SITES_MAX, WAITING_LANE_MAX, in_hand_max};
+use crate::limits::{LATE_MAX, LINES_MAX, SITES_MAX, WAITING_LANE_MAX, in_hand_max, outcomes_max};
 use crate::shared::Shared;
 use crate::sites::age::Age;
 
@@ -12,9 +12,9 @@ use crate::sites::age::Age;
 pub struct Kept {
     /// Recipients for other servers that wait here or are under way.
     pub in_hand: usize,
-    /// Of these, first attempts that wait for a connection.
+    /// Of these, new mail that waits for a connection.
     pub waiting_fresh: usize,
-    /// And further attempts.
+    /// And what was tried or put off before.
     pub waiting_again: usize,
     /// Next hops that have mail here or are remembered for their failures.
     pub sites: usize,
@@ -34,12 +34,12 @@ impl Kept {
     pub fn beyond(&self, connections: usize) -> Option<String> {
         let lists = [
             ("recipients in hand", self.in_hand, in_hand_max(connections)),
-            ("first attempts", self.waiting_fresh, WAITING_LANE_MAX),
-            ("further attempts", self.waiting_again, WAITING_LANE_MAX),
+            ("new recipients", self.waiting_fresh, WAITING_LANE_MAX),
+            ("retries", self.waiting_again, WAITING_LANE_MAX),
             ("next hops", self.sites, SITES_MAX),
             ("lines", self.lines, LINES_MAX),
             ("workers", self.workers, connections),
-            ("outcomes", self.outcomes, in_hand_max(connections)),
+            ("outcomes", self.outcomes, outcomes_max(connections)),
             ("late items", self.late, LATE_MAX),
         ];
         let (what, len, max) = lists.into_iter().find(|(_, len, max)| len > max)?;
@@ -51,8 +51,8 @@ impl Kept {
     pub fn left_over(&self) -> Option<String> {
         let lists = [
             ("recipients in hand", self.in_hand),
-            ("first attempts", self.waiting_fresh),
-            ("further attempts", self.waiting_again),
+            ("new recipients", self.waiting_fresh),
+            ("retries", self.waiting_again),
             ("lines", self.lines),
             ("outcomes", self.outcomes),
         ];

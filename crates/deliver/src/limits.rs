@@ -51,7 +51,7 @@ pub const HOME_PAUSE: Duration = Duration::from_mins(1);
 /// How long a lease lasts; it is renewed when half of it is over. What is left then is more than
 /// the longest wait behind a final dot.
 pub const LEASE: Duration = Duration::from_mins(30);
-/// Recipients that wait in memory for a connection, of first attempts and of others each.
+/// Recipients that wait in memory for a connection, of new mail and of other each.
 pub const WAITING_LANE_MAX: usize = 6000;
 /// Of these, what next hops share by what is free; what is beyond it is for those that come late.
 pub const WAITING_SHARED: usize = 3600;
@@ -120,15 +120,17 @@ pub const BLAMED_LEN_MAX: usize = 2000;
 /// Outcomes that wait to be recorded, of what is prompt and of what is patient each. Whoever brings more that is
 /// prompt waits; with more that is patient no more of it is taken out of the queue.
 pub const OUTCOMES_MAX: usize = 1000;
+/// With room for fewer no page of retries is read: a walk and a refill have half of a piece each.
+pub const PUT_OFF_MIN: usize = RECORD_GIVING_WAY / 2;
 /// Outcomes recorded at a time.
 pub const RECORD_AT_ONCE: usize = 256;
-/// The same of what is patient while it gives way: whoever comes next waits for no more than that.
+/// Of what is patient, while it gives way: whoever comes next waits for no more than that.
 pub const RECORD_GIVING_WAY: usize = 64;
-/// What is patient makes so much room for each recipient that was done with meanwhile,
+/// How long what is patient gives way for each recipient that was done with meanwhile.
 pub const GIVE_WAY_EACH: Duration = Duration::from_millis(1);
-/// but at most so many times what it took until it was recorded,
+/// At most so many times as long as it took to record it.
 pub const GIVE_WAY_TIMES: u32 = 9;
-/// and no longer than this at a time.
+/// The longest time that it gives way before the next ones are recorded.
 pub const GIVE_WAY_LONGEST: Duration = Duration::from_secs(1);
 /// Recipients for other servers in hand at a time, with so many connections: those that wait, those that
 /// workers have, those whose outcome is not recorded yet (prompt and patient), and those of one look into the
@@ -137,6 +139,13 @@ pub const GIVE_WAY_LONGEST: Duration = Duration::from_secs(1);
 pub const fn in_hand_max(connections: usize) -> usize {
     let workers = connections * JOBS_AT_ONCE * RECIPIENTS_PER_TRANSACTION;
     2 * WAITING_LANE_MAX + workers + 2 * (OUTCOMES_MAX + RECORD_AT_ONCE) + WINDOW
+}
+/// Outcomes that wait to be recorded, with so many connections: when no more is taken out of the queue, what
+/// waits and what workers have may still fail.
+#[must_use]
+pub const fn outcomes_max(connections: usize) -> usize {
+    let workers = connections * JOBS_AT_ONCE * RECIPIENTS_PER_TRANSACTION;
+    2 * OUTCOMES_MAX + WAITING_LANE_MAX + workers + WINDOW
 }
 /// Octets of their trails, in one transaction; a longer one goes alone.
 pub const RECORD_OCTETS_MAX: usize = 256 * 1024;

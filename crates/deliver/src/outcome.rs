@@ -27,6 +27,8 @@ pub(crate) enum Ending {
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) due: Due,
+    /// When it began, if somebody was asked.
+    pub(crate) began: Option<Timestamp>,
     /// When it ended.
     pub(crate) at: Timestamp,
     pub(crate) ending: Ending,
@@ -47,7 +49,7 @@ impl Told {
         Attempt {
             item: self.due.item,
             recipient: self.due.recipient,
-            due: self.due.due,
+            since: self.due.due.max(self.began.unwrap_or(self.due.due)),
             at: self.at,
             outcome: outcome(&self.due, self.ending.clone(), schedule, self.at, rng),
             detail: self.detail.clone(),

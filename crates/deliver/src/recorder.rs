@@ -90,7 +90,9 @@ impl<S: Store, R, D> Recorder<S, R, D> {
         let took = self.shared.clock.elapsed().saturating_sub(began);
         let (pause, at_once) = self.shared.endings.give_way(took);
         self.at_once = at_once;
-        if !pause.is_zero() {
+        if self.shared.is_stopping() {
+            self.at_once = RECORD_AT_ONCE;
+        } else if !pause.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.shared.stopped() => {}
@@ -200,7 +202,7 @@ mod tests {
                 let attempt = Attempt {
                     item: due.item,
                     recipient: due.recipient,
-                    due: due.due,
+                    since: due.due,
                     at: due.due,
                     outcome: Outcome::Crashed(due.due),
                     detail: String::new(),

@@ -105,16 +105,25 @@ impl<S, R, D> Shared<S, R, D> {
         }
     }
 
-    /// An attempt has ended. Waits when too many outcomes wait to be recorded.
+    /// An attempt has ended. Waits when too many outcomes wait to be recorded, unless it is patient
+    /// (`endings.rs`).
     pub(crate) async fn tell(&self, due: Due, ending: Ending, trail: &Trail) {
         trail.traced.ended(&ending);
-        let trail = Some(trail.write(&due.address));
-        self.send(due, ending, String::new(), trail).await;
+        let told = Told {
+            began: trail.began,
+            trail: Some(trail.write(&due.address)),
+            ..self.told(due, ending)
+        };
+        self.send(told).await;
     }
 
     /// The same for what needs no network: `detail` says by which way.
     pub(crate) async fn tell_here(&self, due: Due, ending: Ending, detail: &str) {
-        self.send(due, ending, detail.to_owned(), None).await;
+        let told = Told {
+            detail: detail.to_owned(),
+            ..self.told(due, ending)
+        };
+        self.send(told).await;
     }
 
     /// Nobody was asked about these, so there is nothing to tell but why, and until when.
@@ -126,18 +135,22 @@ impl<S, R, D> Shared<S, R, D> {
     ) {
         for due in recipients {
             let ending = Ending::Untried(status.clone(), until);
-            self.send(due, ending, String::new(), None).await;
+            self.send(self.told(due, ending)).await;
         }
     }
 
-    async fn send(&self, due: Due, ending: Ending, detail: String, trail: Option<String>) {
-        let told = Told {
+    fn told(&self, due: Due, ending: Ending) -> Told {
+        Told {
             due,
+            began: None,
             at: self.clock.now(),
             ending,
-            detail,
-            trail,
-        };
+            detail: String::new(),
+            trail: None,
+        }
+    }
+
+    async fn send(&self, told: Told) {
         if let Err(unsent) = self.endings.send(told).await {
             // Nobody records any more: what is done now would be done again after the next start.
             self.stop();
@@ -167,15 +180,16 @@ impl<S, R, D> Shared<S, R, D> {
     /// Lets next hops be tried at once, as somebody has ordered.
     pub(crate) fn forgive(&self) {
         let settings = self.settings.load();
+        let now = self.clock.now();
         match self.forgive.take() {
             Whom::Nobody => {}
-            Whom::All => self.sites().forgive(|_| true),
+            Whom::All => self.sites().forgive(now, |_| true),
             Whom::Hosts(hosts) => {
                 let hops: BTreeSet<_> = hosts
                     .iter()
                     .filter_map(|host| settings.routes.way(host, &settings.own).hop)
                     .collect();
-                self.sites().forgive(|hop| hops.contains(hop));
+                self.sites().forgive(now, |hop| hops.contains(hop));
             }
         }
     }

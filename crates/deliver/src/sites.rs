@@ -220,10 +220,12 @@ impl Sites {
         self.sites.get(hop).map_or(0, |site| site.visits)
     }
 
-    /// Sites may be tried at once: those that are chosen.
-    pub(crate) fn forgive(&mut self, is_chosen: impl Fn(&NextHop) -> bool) {
+    /// Sites may be tried at once: those that are chosen. What began before `now` and fails tells nothing
+    /// of them any more.
+    pub(crate) fn forgive(&mut self, now: Timestamp, is_chosen: impl Fn(&NextHop) -> bool) {
         for (hop, site) in self.sites.iter_mut().filter(|(hop, _)| is_chosen(hop)) {
             site.failures = 0;
+            site.forgiven = Some(now);
             if let Some(down) = &mut site.down {
                 self.sleeping.remove(&(down.until, hop.clone()));
                 down.until = down.since;

@@ -292,8 +292,9 @@ pub struct Attempt {
     pub item: ItemId,
     /// Which of its recipients.
     pub recipient: u32,
-    /// Since when it was due, as it was seen: another time was ordered meanwhile, and stands.
-    pub due: Timestamp,
+    /// When it began, or since when the recipient was due, as it was seen: a time that was ordered later
+    /// stands.
+    pub since: Timestamp,
     /// When it ended.
     pub at: Timestamp,
     /// What came of it.

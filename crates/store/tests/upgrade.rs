@@ -119,7 +119,7 @@ async fn write_fixture(folder: &Path) {
         Attempt {
             item: deferred,
             recipient: 0,
-            due: NOW,
+            since: NOW,
             at: NOW,
             outcome: again,
             detail: detail.clone(),
@@ -128,7 +128,7 @@ async fn write_fixture(folder: &Path) {
         Attempt {
             item: failed,
             recipient: 0,
-            due: NOW,
+            since: NOW,
             at: NOW,
             outcome: Outcome::Failed(status(5)),
             detail,

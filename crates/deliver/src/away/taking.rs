@@ -10,7 +10,7 @@ use store::{Cursor, Due, DuePage, Lease, Store, StoreError};
 
 use super::Away;
 use super::ours::is_ours;
-use crate::limits::{IDLE_MIN, REFILLS_AT_ONCE, WINDOW};
+use crate::limits::{IDLE_MIN, PUT_OFF_MIN, REFILLS_AT_ONCE, WINDOW};
 use crate::outcome::Ending;
 use crate::remote::trail::Trail;
 use crate::route::next_hop::NextHop;
@@ -27,9 +27,9 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         age: Age,
         began: Timestamp,
     ) -> Result<Option<Duration>, StoreError> {
-        let room = self.shared.endings.room(age).min(WINDOW);
-        let limit = self.shared.sites().room(age).min(room);
-        if limit == 0 {
+        let limit = self.shared.sites().room(age).min(WINDOW);
+        let room = self.shared.endings.room(age);
+        if limit == 0 || room < PUT_OFF_MIN {
             return Ok(None);
         }
         let at = self.places[age];
@@ -42,8 +42,11 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             _ if at == page.next => Some(IDLE_MIN),
             _ => Some(Duration::ZERO),
         };
-        self.places[age] = page.next;
-        self.offer_all(lease, page.due, None).await;
+        let given = self.offer_all(lease, page.due, None, room).await;
+        // Where nothing can be added any more.
+        self.places[age] = given
+            .stopped
+            .map_or(page.next, |at| page.next.min(Some(at)));
         Ok(soon)
     }
 
@@ -57,16 +60,16 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         for _ in 0..REFILLS_AT_ONCE {
             // The other half is for the walk: a next hop that is down may have any number left.
             let room = self.shared.endings.room(age) / 2;
-            if room == 0 {
+            if room < PUT_OFF_MIN {
                 return Ok(None);
             }
-            let Some(mut refill) = self.shared.sites().next_refill(age) else {
+            let Some(refill) = self.shared.sites().next_refill(age) else {
                 return Ok(None);
             };
-            refill.limit = refill.limit.min(room);
             let page = self.more(lease, &refill).await?;
             let full = page.due.len() >= refill.limit;
-            let given = self.offer_all(lease, page.due, Some(&refill.hop)).await;
+            let hop = Some(&refill.hop);
+            let given = self.offer_all(lease, page.due, hop, room).await;
             let next = match given.stopped {
                 Some(before) => Some(before),
                 None if full => Some(page.next.unwrap_or(refill.after)),
@@ -76,7 +79,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
             if next == Some(refill.after) {
                 return Ok(Some(IDLE_MIN));
             }
-            if given.kept_back {
+            if given.kept_back > 0 {
                 // Whoever writes that down has enough for one round.
                 break;
             }
@@ -100,12 +103,14 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
         page.inspect_err(|_| self.shared.sites().look_ends())
     }
 
-    /// Gives recipients to their sites; `until_full` stops when there is no room for that one.
+    /// Gives recipients to their sites; `until_full` stops when there is no room for that one. Stops also
+    /// when as many are put off as there is `room` for.
     async fn offer_all(
         &mut self,
         lease: &Lease,
         all: Vec<Due>,
         until_full: Option<&NextHop>,
+        room: usize,
     ) -> Given {
         let settings = self.shared.settings.load_full();
         let now = self.shared.clock.now();
@@ -127,6 +132,10 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 continue;
             }
             let before = Cursor::before(&due);
+            if given.kept_back >= room {
+                given.stopped = Some(before);
+                break;
+            }
             let own_pause = settings.schedule.pause_before(&due, now);
             let offered = self
                 .shared
@@ -140,7 +149,7 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
                 }
                 Offered::NoRoom => {}
                 Offered::Down(due, down) => {
-                    given.kept_back = true;
+                    given.kept_back += 1;
                     let until = down.keeps_until(own_pause);
                     self.keep_back(*due, &down, until).await;
                 }
@@ -175,6 +184,6 @@ impl<S: Store, R: Dns, D: Dial> Away<S, R, D> {
 struct Given {
     /// There was no room any more for the one behind this place.
     stopped: Option<Cursor>,
-    /// Some were not tried, because their next hop is down.
-    kept_back: bool,
+    /// So many were not tried, because their next hop is down.
+    kept_back: usize,
 }

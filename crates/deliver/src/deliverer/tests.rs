@@ -7,8 +7,10 @@ use net::dns::MapDns;
 use store::{Attempt, Destination, Embedded, Outcome};
 
 use super::*;
-use crate::limits::{OUTCOMES_MAX, SITE_WAITING_MAX, WINDOW};
-use crate::outcome::Told;
+use crate::limits::{
+    GIVE_WAY_EACH, OUTCOMES_MAX, RECORD_AT_ONCE, RECORD_GIVING_WAY, SITE_WAITING_MAX, WINDOW,
+};
+use crate::outcome::{Ending, Told};
 use crate::sites::age::Age;
 use crate::testing::{Hosts, TAKES, World};
 
@@ -61,7 +63,7 @@ impl Unwritten {
         let deferred = |item: ItemId| Attempt {
             item,
             recipient: 0,
-            due: now,
+            since: now,
             at: now,
             outcome: Outcome::Deferred(status(), now),
             detail: String::new(),
@@ -117,6 +119,8 @@ async fn new_mail_is_tried_while_no_retry_is_written_down() {
         .await;
     unwritten.world.dialed(2).await;
     assert!(unwritten.is_up_dialed());
+    // What is on its way meanwhile has come.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let waiting = unwritten.shared.endings.len();
     assert!(waiting <= most, "{waiting}");
     unwritten.shared.stop();
@@ -151,4 +155,70 @@ async fn what_fetches_more_of_one_does_not_hold_up_the_walk_to_others() {
     assert!(written <= 3 * BEFORE, "{written}");
     unwritten.shared.stop();
     working.await.unwrap();
+}
+
+/// It comes in pieces that nobody waits long for, and in large ones where there is nobody.
+#[tokio::test]
+async fn retries_are_written_down_in_small_pieces_beside_new_mail() {
+    for (beside, most) in [(true, RECORD_GIVING_WAY), (false, RECORD_AT_ONCE)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut unwritten = Unwritten::new(folder.path()).await;
+        let shared = Arc::clone(&unwritten.shared);
+        for n in 0..2 * u32::try_from(RECORD_AT_ONCE).unwrap() {
+            let due = store::Due {
+                lane: store::Lane::Again,
+                ..crate::testing::due(n)
+            };
+            let until = unwritten.world.clock.now();
+            shared.postpone([due], &status(), until).await;
+        }
+        let patient =
+            std::mem::replace(&mut unwritten.ends.patient, tokio::sync::mpsc::channel(1).1);
+        let rng = SmallRng::seed_from_u64(1);
+        let recorder = Recorder::new(Arc::clone(&shared), patient, Pace::Patient, rng);
+        let (_going_on, ended) = watch::channel(false);
+        let recording = tokio::spawn(recorder.run(ended));
+        let mut left = shared.endings.len();
+        let mut pieces = Vec::new();
+        while left > 0 {
+            if beside {
+                shared.endings.count_prompt(1);
+            }
+            tokio::task::yield_now().await;
+            let now = shared.endings.len();
+            if now < left {
+                pieces.push(left - now);
+                left = now;
+            }
+        }
+        // The first one has seen nobody yet.
+        assert_eq!(pieces[0], RECORD_AT_ONCE);
+        assert!(pieces[1..].iter().all(|piece| *piece <= most), "{pieces:?}");
+        assert!(beside || pieces.len() == 2, "{pieces:?}");
+        recording.abort();
+    }
+}
+
+/// What was delivered, and nothing else.
+#[tokio::test]
+async fn what_is_written_down_promptly_is_given_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let unwritten = Unwritten::new(folder.path()).await;
+    let shared = Arc::clone(&unwritten.shared);
+    let Ends { prompt, .. } = unwritten.ends;
+    let rng = SmallRng::seed_from_u64(1);
+    let recorder = Recorder::new(Arc::clone(&shared), prompt, Pace::Prompt, rng);
+    let (going_on, ended) = watch::channel(false);
+    let trail = crate::remote::trail::Trail::default();
+    for (n, ending) in (0..).zip([
+        Ending::Delivered(status()),
+        Ending::Never(status()),
+        Ending::Later(status()),
+    ]) {
+        shared.tell(crate::testing::due(n), ending, &trail).await;
+    }
+    going_on.send_replace(true);
+    recorder.run(ended).await;
+    let (pause, _) = shared.endings.give_way(Duration::from_secs(1));
+    assert_eq!(pause, 2 * GIVE_WAY_EACH);
 }

@@ -158,6 +158,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
 
     fn trail(&self, job: &Job) -> Trail {
         let mut trail = Trail::new(self.hop.to_string(), job.reason.clone());
+        trail.began = Some(self.shared.clock.now());
         trail.traced = Attempt::new(job, &trail.hop);
         trail.counting(&self.shared.metrics.phases)
     }
@@ -247,6 +248,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         let Some(connection) = self.connection.as_mut() else {
             return;
         };
+        trail.began = Some(self.shared.clock.now());
         let kept = connection.used > 0;
         let host = connection.name.clone();
         let span = trail

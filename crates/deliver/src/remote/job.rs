@@ -37,7 +37,7 @@ impl Job {
         self.recipients[0].size
     }
 
-    /// Whether an earlier attempt has been made for its recipients.
+    /// Whether its recipients were tried or put off before.
     pub(crate) fn age(&self) -> Age {
         Age::of(&self.recipients[0])
     }

@@ -28,6 +28,8 @@ pub(crate) struct Trail {
     dns: Vec<DnsLine>,
     /// The hosts that were tried, in order.
     hosts: Vec<HostLine>,
+    /// When the attempt began.
+    pub(crate) began: Option<Timestamp>,
     /// Whose word decided, when a server's did.
     pub(crate) blamed: Option<Blamed>,
     /// Lines that had no place any more.

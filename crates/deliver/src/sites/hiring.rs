@@ -19,7 +19,7 @@ pub(crate) struct WorkerId(u64);
 #[derive(Debug)]
 pub(super) struct Worker {
     hop: NextHop,
-    /// It works on something that was tried before.
+    /// It works on something that is new no more.
     retries: bool,
     /// It was connected the last time that it tried.
     reached: bool,
@@ -180,7 +180,8 @@ impl Sites {
         }
         // Whoever was on the way when another one failed has seen the same failure.
         let is_known = site.down.as_ref().is_some_and(|down| began <= down.since);
-        if !is_known {
+        let is_forgiven = site.forgiven.is_some_and(|at| began < at);
+        if !is_known && !is_forgiven {
             site.visits = site.visits.saturating_add(1);
             let until = match &site.down {
                 // A retry in the middle of a pause does not make it longer.
@@ -259,7 +260,7 @@ impl Sites {
         }
     }
 
-    /// Whether no more workers may work on what was tried before: new mail always finds some.
+    /// Whether no more workers may work on what is new no more: new mail always finds some.
     fn retries_are_enough(&self) -> bool {
         self.retrying >= retries_max(self.limits.total)
     }

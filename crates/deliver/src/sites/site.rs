@@ -20,7 +20,7 @@ pub(crate) struct Site {
     jobs: ByAge<VecDeque<Job>>,
     /// Recipients in `jobs`.
     pub(crate) waiting: ByAge<usize>,
-    /// Jobs taken: every so many one of those that were tried before.
+    /// Jobs taken: every so many one of those that are new no more.
     turn: usize,
     pub(crate) workers: usize,
     /// Workers whose last try to connect went well.
@@ -30,6 +30,8 @@ pub(crate) struct Site {
     /// It stands among those that can use a worker.
     pub(crate) is_ready: ByAge<bool>,
     pub(crate) down: Option<Down>,
+    /// When somebody last ordered that it be tried at once.
+    pub(crate) forgiven: Option<Timestamp>,
     /// Pauses in a row: each is longer than the one before.
     pub(crate) failures: u32,
     /// Visits in a row that reached nobody.
@@ -94,7 +96,7 @@ impl Site {
         self.ring();
     }
 
-    /// Takes so many jobs: new ones before those that were tried before, of which there are some
+    /// Takes so many jobs: new ones before the others, of which there are some
     /// among them unless `no_retries`.
     pub(crate) fn take(&mut self, count: usize, no_retries: bool) -> Vec<Job> {
         let mut taken = Vec::new();
@@ -200,5 +202,5 @@ impl Down {
     }
 }
 
-/// One of so many jobs is one that was tried before, when there are both.
+/// One of so many jobs is new no more, when there are both.
 const RETRY_EVERY: usize = 4;

@@ -258,10 +258,32 @@ fn a_site_that_is_down_says_so_until_its_time_is_over() {
     sites.failed(&hop, Some(id), &status(), (at(90), at(91)), until);
     sites.leave(id);
     assert_eq!(offer_at(&mut sites, &hop, message(6), None, 92), "down");
-    sites.forgive(|other| *other != hop);
+    sites.forgive(at(92), |other| *other != hop);
     assert_eq!(offer_at(&mut sites, &hop, message(8), None, 92), "down");
-    sites.forgive(|_| true);
+    sites.forgive(at(92), |_| true);
     assert_eq!(offer_at(&mut sites, &hop, message(7), None, 92), "taken");
+}
+
+/// Whoever gives an order has something in mind that they did not see who were on their way.
+#[test]
+fn a_try_that_an_order_overtakes_tells_nothing_of_the_site() {
+    let mut sites = sites(9, 9);
+    let hop = hop("one.example");
+    for (began, expect) in [(10, "taken"), (20, "down")] {
+        offer(&mut sites, &hop, message(1));
+        let id = hire(&mut sites).unwrap();
+        take(&mut sites, id, 1);
+        sites.forgive(at(20), |_| true);
+        assert_eq!(fail(&mut sites, &hop, id, began, 30), Some(0));
+        sites.leave(id);
+        sites.give_back([message(1)].iter());
+        let found = offer_at(&mut sites, &hop, message(2), None, 31);
+        assert_eq!(found, expect, "began at {began}");
+        let id = hire(&mut sites);
+        let jobs = id.map(|id| (take(&mut sites, id, 9), sites.leave(id)));
+        assert_eq!(jobs.is_some(), expect == "taken");
+        sites.give_back([message(2)].iter());
+    }
 }
 
 #[test]
@@ -403,7 +425,7 @@ fn sites_with_nothing_to_do_are_forgotten_but_for_their_failures() {
     assert!(!sites.sites.contains_key(&bad));
     // Forgiven is not forgotten: which of many hosts come next.
     let last = hop("d7.example");
-    sites.forgive(|_| true);
+    sites.forgive(at(92), |_| true);
     assert_eq!((sites.visits(&last), sites.sleeping.len()), (1, SITES_MAX));
     assert_eq!(offer_at(&mut sites, &last, message(3), None, 3), "taken");
 }

@@ -26,7 +26,7 @@ pub(crate) async fn results_of_a_lost_lease_do_not_count(backend: impl Backend) 
     let attempt = Attempt {
         item: id,
         recipient: 0,
-        due: backend.now(),
+        since: backend.now(),
         at: backend.now(),
         outcome,
         detail: String::new(),

@@ -138,7 +138,7 @@ pub(crate) async fn a_deferred_recipient_comes_back_when_it_is_due(backend: impl
     let attempt = Attempt {
         item: id,
         recipient: 0,
-        due: backend.now(),
+        since: backend.now(),
         at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
@@ -166,7 +166,7 @@ fn attempt(
     Attempt {
         item,
         recipient,
-        due,
+        since: due,
         at,
         outcome,
         detail: "by test".to_owned(),
@@ -217,12 +217,38 @@ pub(crate) async fn an_order_stands_against_an_older_attempt(backend: impl Backe
                 "{orders:?}: {recipient:?}"
             );
         }
-        let [.., deferred, crashed] = &story.events[..] else {
+        let [deferred, crashed, ordered @ ..] = &story.events[..] else {
             panic!("{:?}", story.events);
         };
         assert_eq!((deferred.at, crashed.at), (ended, ended));
+        assert_eq!(ordered.len(), orders.len(), "what came later stands behind");
         let page = store.due(&held, Lane::Again, walked, 10).await.unwrap();
         assert_eq!(page.due.len(), 3, "he misses none");
+        // One more order brings what was put off no nearer to what is new.
+        store
+            .operate(Action::Retry, id, None, "root")
+            .await
+            .unwrap();
+        let page = store.due(&held, Lane::Fresh, None, 10).await.unwrap();
+        assert_eq!(page.due.len(), 0);
+        // Whoever began after the order has done what it asked for.
+        let now = backend.now();
+        let again = now + Duration::from_mins(5);
+        let attempts = [
+            Outcome::Deferred(status(4), again),
+            Outcome::Crashed(again),
+            Outcome::Postponed(status(4), again),
+        ];
+        let attempts = (0..).zip(attempts);
+        let attempts = attempts.map(|(n, outcome)| attempt(id, n, (now, now), outcome));
+        let attempts: Vec<_> = attempts.collect();
+        store.record(&held, attempts).await.unwrap();
+        for recipient in &store.story(id).await.unwrap().unwrap().recipients {
+            assert!(
+                recipient.due.is_none_or(|due| due == again),
+                "{recipient:?}"
+            );
+        }
         store
             .operate(Action::Remove, other, None, "root")
             .await
@@ -243,7 +269,7 @@ pub(crate) async fn a_failed_recipient_owes_a_bounce(backend: impl Backend) {
     let attempt = Attempt {
         item: id,
         recipient: 0,
-        due: backend.now(),
+        since: backend.now(),
         at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
@@ -291,7 +317,7 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     let attempt = |due, outcome| Attempt {
         item: id,
         recipient: 0,
-        due,
+        since: due,
         at: backend.now(),
         outcome,
         detail: "by test".to_owned(),
@@ -337,7 +363,7 @@ pub(crate) async fn whoever_was_not_asked_is_no_attempt(backend: impl Backend) {
     assert_eq!(state().await, (1, 1, "come back later".to_owned()));
     // An order to try it at once wins against whoever has seen it before.
     let before = seen().await;
-    backend.advance(Duration::from_mins(1));
+    backend.advance(Duration::from_mins(6));
     store
         .operate(Action::Retry, id, None, "root")
         .await
@@ -401,7 +427,7 @@ pub(crate) async fn a_delivery_after_the_removal_is_written_down(backend: impl B
         let attempt = Attempt {
             item: id,
             recipient: 0,
-            due: backend.now(),
+            since: backend.now(),
             at: backend.now(),
             outcome,
             detail: "by test".to_owned(),

@@ -15,7 +15,7 @@ fn attempt(item: ItemId, now: Timestamp, outcome: Outcome) -> Attempt {
     Attempt {
         item,
         recipient: 0,
-        due: now,
+        since: now,
         at: now,
         outcome,
         detail: "by test".to_owned(),

@@ -76,7 +76,7 @@ impl Sleeper {
         let attempt = Attempt {
             item,
             recipient,
-            due: taken.due,
+            since: taken.due,
             at: self.clock.now(),
             outcome: Outcome::Delivered(Status::new(EnhancedCode::new(2, 0, 0), "in a dream")),
             detail: String::new(),

@@ -58,6 +58,7 @@ impl<S: Store, R: Dns, D: Dial> Handover<S, R, D> {
         self.bag.put(waiting);
         while let Some(job) = self.bag.next() {
             let mut short = Trail::new(self.hop.to_string(), job.reason.clone());
+            short.began = trail.began;
             short.blamed.clone_from(&trail.blamed);
             self.shared.tell_all(&job.recipients, &ending, &short).await;
         }

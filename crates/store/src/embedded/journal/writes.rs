@@ -120,13 +120,13 @@ impl Write {
             }
             // What was ordered meanwhile stands, but never behind whoever walks through the other lane.
             Self::WaitOn => {
-                "UPDATE recipient SET due = iif(due = ?, ?, max(due, ?)), lane = ?,
+                "UPDATE recipient SET due = iif(due <= ?, ?, max(due, ?)), lane = ?,
                         attempts = attempts + 1, status = ?, strikes = ?, hands = NULL
                  WHERE item = ? AND n = ?"
             }
             // The same, and who is held stays so. What nobody has tried yet waits with the retries.
             Self::PutOff => {
-                "UPDATE recipient SET due = iif(due = ?, ?, max(due, ?)),
+                "UPDATE recipient SET due = iif(due <= ?, ?, max(due, ?)),
                         lane = iif(lane = 1, 2, lane), status = iif(attempts = 0, ?, status),
                         hands = NULL
                  WHERE item = ? AND n = ?"

@@ -78,7 +78,7 @@ impl Operate {
         turn.db
             .prepare_cached(
                 "UPDATE recipient SET state = ?, due = ?,
-                        lane = iif(account IS NOT NULL, 0, iif(attempts = 0, 1, 2))
+                        lane = iif(account IS NOT NULL, 0, iif(attempts > 0 OR lane IS 2, 2, 1))
                  WHERE item = ? AND n = ?",
             )?
             .execute(params![

@@ -194,7 +194,7 @@ impl One<'_> {
         turn.write(
             Write::WaitOn,
             params![
-                self.attempt.due.as_millis(),
+                self.attempt.since.as_millis(),
                 due.filter(|_| !cfg!(planted = "no-due")),
                 turn.now.as_millis(),
                 lane.code(),
@@ -216,7 +216,7 @@ impl One<'_> {
         turn.write(
             Write::PutOff,
             params![
-                self.attempt.due.as_millis(),
+                self.attempt.since.as_millis(),
                 again.max(turn.now).as_millis(),
                 turn.now.as_millis(),
                 status.to_string(),

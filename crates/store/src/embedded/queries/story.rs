@@ -62,6 +62,8 @@ fn events(db: &Connection, item: ItemId) -> rusqlite::Result<Vec<Event>> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     events.reverse();
+    // An attempt is written down some time after its end.
+    events.sort_by_key(|event| event.at);
     Ok(events)
 }
 

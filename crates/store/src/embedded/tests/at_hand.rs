@@ -18,7 +18,7 @@ async fn a_message_that_is_put_off_is_not_kept_at_hand() {
         let attempt = Attempt {
             item: id,
             recipient: 0,
-            due: rig.now(),
+            since: rig.now(),
             at: rig.now(),
             outcome: outcome(again),
             detail: String::new(),

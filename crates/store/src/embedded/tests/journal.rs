@@ -28,7 +28,7 @@ async fn a_whole_life_that_no_commit_has_seen_is_repeated() {
         let attempt = Attempt {
             item: gone,
             recipient: 0,
-            due: rig.now(),
+            since: rig.now(),
             at: rig.now(),
             outcome: Outcome::Delivered(mailtypes::Status::new(
                 mailtypes::EnhancedCode::new(2, 0, 0),
@@ -228,7 +228,7 @@ async fn long_trails_are_not_written_in_one_turn() {
     let attempt = Attempt {
         item,
         recipient: 0,
-        due: rig.now(),
+        since: rig.now(),
         at: rig.now(),
         outcome: Outcome::Deferred(status(4), later),
         detail: String::new(),

@@ -175,7 +175,7 @@ async fn record(rig: &Rig, lease: &Lease, id: Option<ItemId>, outcome: Outcome) 
         let attempt = Attempt {
             item,
             recipient: 0,
-            due: rig.now(),
+            since: rig.now(),
             at: rig.now(),
             outcome,
             detail,

@@ -145,7 +145,7 @@ async fn live(rig: &Rig, before: &Before) {
     let attempt = |item, recipient, outcome| Attempt {
         item,
         recipient,
-        due,
+        since: due,
         at: due,
         outcome,
         detail: "by test".to_owned(),

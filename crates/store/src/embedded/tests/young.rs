@@ -271,7 +271,7 @@ fn delivered(rig: &Rig, item: ItemId, recipient: u32) -> Attempt {
     Attempt {
         item,
         recipient,
-        due: rig.now(),
+        since: rig.now(),
         at: rig.now(),
         outcome: Outcome::Delivered(status(2)),
         detail: String::new(),
