@@ -49,7 +49,9 @@ impl Told {
         Attempt {
             item: self.due.item,
             recipient: self.due.recipient,
-            since: self.due.due.max(self.began.unwrap_or(self.due.due)),
+            since: self
+                .began
+                .map_or(self.due.due, |began| began.max(self.due.due)),
             at: self.at,
             outcome: outcome(&self.due, self.ending.clone(), schedule, self.at, rng),
             detail: self.detail.clone(),

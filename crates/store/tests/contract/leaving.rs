@@ -160,18 +160,31 @@ pub(crate) async fn a_deferred_recipient_comes_back_when_it_is_due(backend: impl
 fn attempt(
     item: ItemId,
     recipient: u32,
-    (due, at): (Timestamp, Timestamp),
+    (since, at): (Timestamp, Timestamp),
     outcome: Outcome,
 ) -> Attempt {
     Attempt {
         item,
         recipient,
-        since: due,
+        since,
         at,
         outcome,
         detail: "by test".to_owned(),
         trail: None,
     }
+}
+
+/// Of three recipients, who wait until `again`, each for another reason.
+fn waits(item: ItemId, times: (Timestamp, Timestamp), again: Timestamp) -> Vec<Attempt> {
+    let outcomes = [
+        Outcome::Deferred(status(4), again),
+        Outcome::Crashed(again),
+        Outcome::Postponed(status(4), again),
+    ];
+    let outcomes = (0..).zip(outcomes);
+    outcomes
+        .map(|(n, outcome)| attempt(item, n, times, outcome))
+        .collect()
 }
 
 /// Whoever orders a try has something in mind that the one before did not see.
@@ -201,15 +214,8 @@ pub(crate) async fn an_order_stands_against_an_older_attempt(backend: impl Backe
         let page = store.due(&held, Lane::Again, None, 10).await.unwrap();
         assert_eq!(page.due.len(), 1);
         let walked = page.next;
-        let outcomes = [
-            Outcome::Deferred(status(4), again),
-            Outcome::Crashed(again),
-            Outcome::Postponed(status(4), again),
-        ];
-        let attempts = (0..).zip(outcomes);
-        let attempts = attempts.map(|(n, outcome)| attempt(id, n, (due, ended), outcome));
-        let attempts: Vec<_> = attempts.collect();
-        store.record(&held, attempts).await.unwrap();
+        let older = waits(id, (due, ended), again);
+        store.record(&held, older).await.unwrap();
         let story = store.story(id).await.unwrap().unwrap();
         for recipient in &story.recipients {
             assert!(
@@ -234,15 +240,8 @@ pub(crate) async fn an_order_stands_against_an_older_attempt(backend: impl Backe
         // Whoever began after the order has done what it asked for.
         let now = backend.now();
         let again = now + Duration::from_mins(5);
-        let attempts = [
-            Outcome::Deferred(status(4), again),
-            Outcome::Crashed(again),
-            Outcome::Postponed(status(4), again),
-        ];
-        let attempts = (0..).zip(attempts);
-        let attempts = attempts.map(|(n, outcome)| attempt(id, n, (now, now), outcome));
-        let attempts: Vec<_> = attempts.collect();
-        store.record(&held, attempts).await.unwrap();
+        let younger = waits(id, (now, now), again);
+        store.record(&held, younger).await.unwrap();
         for recipient in &store.story(id).await.unwrap().unwrap().recipients {
             assert!(
                 recipient.due.is_none_or(|due| due == again),
